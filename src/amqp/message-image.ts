@@ -1,0 +1,115 @@
+/**
+ * The image of a message: the payload of its record in the message log. It is laid out so that a delivery is one
+ * copy: what follows the fixed header is exactly what follows `redelivered` in a basic.deliver, a basic.get-ok
+ * (before its message count) or, with the reply code before it, a basic.return.
+ *
+ *   0        u32  body size in bytes (B)
+ *   4        u32  content header payload length in bytes (H)
+ *   8        u16  length of the names in bytes (N)
+ *   10       u16  flags, IMAGE_*
+ *   12       exchange, routing key: two short strings, N bytes together
+ *   12+N     frame end 0xCE (the deliver frame ends here)
+ *   13+N     content header frame: 02, channel u16, length u32 = H, payload (H), 0xCE
+ *   21+N+H   body frame: 03, channel u16, length u32 = B, body (B), 0xCE      (absent when B is 0)
+ *
+ * The fixed header is little-endian, the frames are big-endian as on the wire. The channel numbers are whatever
+ * the publisher sent: a delivery overwrites them. A body that does not fit the receiver's frame-max is sent in
+ * pieces; the image always holds it as one.
+ */
+import type { ByteBlock } from '../lib/bytes.js';
+
+export const IMAGE_HEADER_BYTES = 12;
+export const IMAGE_BODY_SIZE = 0;
+export const IMAGE_CONTENT_HEADER_LENGTH = 4;
+export const IMAGE_NAMES_LENGTH = 8;
+export const IMAGE_FLAGS = 10;
+
+/** delivery-mode is 2. */
+export const IMAGE_PERSISTENT = 1;
+/** The headers' death history was written by the broker; one that a publisher made up does not count. */
+export const IMAGE_DEATH_HISTORY = 2;
+
+export const FRAME_END = 0xce;
+export const FRAME_METHOD = 1;
+export const FRAME_HEADER = 2;
+export const FRAME_BODY = 3;
+export const FRAME_HEARTBEAT = 8;
+/** Type, channel and length before a frame's payload. */
+export const FRAME_PREFIX_BYTES = 7;
+/** What a frame adds to its payload: the prefix and the frame end. */
+export const FRAME_OVERHEAD_BYTES = 8;
+
+/** Class id, weight and body size, before the property flags, in a content header's payload. */
+export const CONTENT_HEADER_FIXED_BYTES = 12;
+
+/** Bytes of an image. */
+export function imageLength(namesLength: number, contentHeaderLength: number, bodySize: number): number {
+  const bodyFrame = bodySize === 0 ? 0 : bodySize + FRAME_OVERHEAD_BYTES;
+  return IMAGE_HEADER_BYTES + namesLength + 1 + contentHeaderLength + FRAME_OVERHEAD_BYTES + bodyFrame;
+}
+
+/** Where the content header's payload begins, from the start of the image. */
+export function contentHeaderOffset(namesLength: number): number {
+  return IMAGE_HEADER_BYTES + namesLength + 1 + FRAME_PREFIX_BYTES;
+}
+
+/** Where the body begins, from the start of the image. */
+export function bodyOffset(namesLength: number, contentHeaderLength: number): number {
+  return contentHeaderOffset(namesLength) + contentHeaderLength + 1 + FRAME_PREFIX_BYTES;
+}
+
+/** Writes everything of an image but the names, the content header's payload and the body. */
+export function writeImageFrame(
+  block: ByteBlock,
+  offset: number,
+  namesLength: number,
+  contentHeaderLength: number,
+  bodySize: number,
+  flags: number,
+): void {
+  const { bytes, view } = block;
+  view.setUint32(offset + IMAGE_BODY_SIZE, bodySize, true);
+  view.setUint32(offset + IMAGE_CONTENT_HEADER_LENGTH, contentHeaderLength, true);
+  view.setUint16(offset + IMAGE_NAMES_LENGTH, namesLength, true);
+  view.setUint16(offset + IMAGE_FLAGS, flags, true);
+  let p = offset + IMAGE_HEADER_BYTES + namesLength;
+  bytes[p++] = FRAME_END;
+  bytes[p] = FRAME_HEADER;
+  view.setUint32(p + 3, contentHeaderLength);
+  p += FRAME_PREFIX_BYTES + contentHeaderLength;
+  bytes[p++] = FRAME_END;
+  if (bodySize === 0) return;
+  bytes[p] = FRAME_BODY;
+  view.setUint32(p + 3, bodySize);
+  bytes[p + FRAME_PREFIX_BYTES + bodySize] = FRAME_END;
+}
+
+/** A message read back from its image, for the places that need its parts (dead letters, tests, tracing). */
+export interface MessageParts {
+  readonly exchange: string;
+  readonly routingKey: string;
+  /** The content header's payload: class id, weight, body size, flags, properties. A view, not a copy. */
+  readonly contentHeader: Buffer;
+  /** A view, not a copy. */
+  readonly body: Buffer;
+  readonly flags: number;
+}
+
+export function readImage(block: ByteBlock, offset: number): MessageParts {
+  const { bytes, view } = block;
+  const namesLength = view.getUint16(offset + IMAGE_NAMES_LENGTH, true);
+  const headerLength = view.getUint32(offset + IMAGE_CONTENT_HEADER_LENGTH, true);
+  const bodySize = view.getUint32(offset + IMAGE_BODY_SIZE, true);
+  const exchangeStart = offset + IMAGE_HEADER_BYTES + 1;
+  const exchangeLength = bytes[exchangeStart - 1]!;
+  const keyStart = exchangeStart + exchangeLength + 1;
+  const headerStart = offset + contentHeaderOffset(namesLength);
+  const bodyStart = offset + bodyOffset(namesLength, headerLength);
+  return {
+    exchange: bytes.toString('utf8', exchangeStart, exchangeStart + exchangeLength),
+    routingKey: bytes.toString('utf8', keyStart, keyStart + bytes[keyStart - 1]!),
+    contentHeader: bytes.subarray(headerStart, headerStart + headerLength),
+    body: bodySize === 0 ? bytes.subarray(0, 0) : bytes.subarray(bodyStart, bodyStart + bodySize),
+    flags: view.getUint16(offset + IMAGE_FLAGS, true),
+  };
+}
