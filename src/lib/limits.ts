@@ -1,0 +1,68 @@
+/**
+ * Every maximum of the program, each with its reason. Limits that an operator may change have their default
+ * here; the option's name is in the comment.
+ */
+
+/** Largest body a content header may announce (RabbitMQ: hard limit of 512 MiB, whatever is configured). */
+export const BODY_BYTES_MAX = 536_870_912;
+/** Default of `--max-message-size`: RabbitMQ 4.x accepts 16 MiB. */
+export const MESSAGE_BYTES_MAX_DEFAULT = 16_777_216;
+
+/** Default of `--frame-max`: what RabbitMQ offers in connection.tune. */
+export const FRAME_BYTES_MAX_DEFAULT = 131_072;
+/** Smallest frame-max the protocol allows (AMQP 0-9-1 `frame-min-size`); older clients negotiate exactly this. */
+export const FRAME_BYTES_MIN = 4096;
+/** Largest frame before connection.tune-ok: nobody unauthenticated makes us buffer more (RabbitMQ >= 4.1). */
+export const FRAME_BYTES_BEFORE_TUNE_MAX = 8192;
+
+/** Default of `--channel-max`: what RabbitMQ offers in connection.tune. */
+export const CHANNEL_MAX_DEFAULT = 2047;
+/** Default of `--heartbeat`, in seconds, as RabbitMQ offers it. */
+export const HEARTBEAT_SECONDS_DEFAULT = 60;
+
+/** From TCP accept to connection.open-ok; afterwards the socket is dropped without a word (RabbitMQ). */
+export const HANDSHAKE_TIMEOUT_MS_DEFAULT = 10_000;
+/** RabbitMQ waits this long before it drops a peer that failed to authenticate: it slows guessing. */
+export const SILENT_CLOSE_DELAY_MS = 3_000;
+/** How long to wait for connection.close-ok, or for the peer to close TCP: at most 30 s (RabbitMQ). */
+export const CLOSE_TIMEOUT_MS_MAX = 30_000;
+
+/** Bytes waiting in one socket before its consumers are no longer served: a slow reader costs at most this. */
+export const OUTPUT_BYTES_MAX = 1_048_576;
+/** Consumers are served again when fewer bytes than this are waiting. */
+export const OUTPUT_BYTES_RESUME = 262_144;
+/** Size of an output slab: about one socket buffer, large enough that a turn ends with one write. */
+export const OUTPUT_SLAB_BYTES = 65_536;
+/** Idle output slabs kept for reuse by the whole broker (16 x 64 KiB). */
+export const OUTPUT_SLABS_IDLE_MAX = 16;
+
+/** Messages one queue may deliver before the next runnable queue has its chance. */
+export const QUEUE_RUN_MESSAGES_MAX = 2048;
+
+/** Size of a transient segment: large against a message, small enough to return to the system early. */
+export const SEGMENT_BYTES = 1_048_576;
+/** Dead segment buffers kept for reuse: their pages are warm, fresh ones cost a page fault each 4 KiB. */
+export const SEGMENTS_IDLE_MAX = 8;
+
+/** Routes remembered per virtual host; all are dropped when a binding changes or this many are held. */
+export const ROUTES_CACHED_MAX = 16_384;
+
+/** Chained exchange-to-exchange and alternate-exchange hops are bounded by a visited set; names by the wire. */
+export const SHORT_STRING_BYTES_MAX = 255;
+
+/** Consumer tags, queue and exchange names are short strings; the number of consumers a channel may hold. */
+export const CONSUMERS_PER_CHANNEL_MAX_DEFAULT = Number.POSITIVE_INFINITY;
+
+/** x-message-ttl and x-expires: ten years in milliseconds (RabbitMQ). */
+export const TTL_MS_MAX = 315_360_000_000;
+/** Compiled permission decisions remembered per channel and operation are replaced, never accumulated. */
+export const PRIORITY_MAX = 255;
+
+/** Bodies from this size on are sent from where they lie in the log (one more vector) instead of being copied. */
+export const BODY_REFERENCE_BYTES_MIN = 8192;
+
+/** An assembled record from this size on becomes a segment of its own; below, it is copied into the open one. */
+export const RECORD_ADOPTED_BYTES_MIN = 131_072;
+
+/** How long a shutdown waits for clients to answer connection.close before it drops them. */
+export const SHUTDOWN_TIMEOUT_MS = 3_000;
