@@ -1,0 +1,182 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Access } from '../../src/auth/auth-backend.js';
+import { verifyPassword } from '../../src/auth/password.js';
+import { UserDirectory } from '../../src/auth/users.js';
+
+const ALL = { configure: '.*', write: '.*', read: '.*' };
+
+let saltByte: number;
+let users: UserDirectory;
+
+beforeEach(() => {
+  saltByte = 0;
+  users = new UserDirectory({ randomBytes: (n) => Buffer.alloc(n, ++saltByte) });
+});
+
+describe('logging in', () => {
+  it('gives the user for the right password and nothing for another', () => {
+    const alice = users.addUser('alice', 'secret', ['monitoring']);
+    expect(alice.tags).toEqual(['monitoring']);
+    expect(users.authenticate('alice', 'secret', false)).toEqual({ ok: true, user: alice });
+    for (const [name, password] of [
+      ['alice', 'Secret'],
+      ['alice', ''],
+      ['bob', 'secret'],
+      ['bob', ''],
+      ['', ''],
+      ['__proto__', ''],
+    ] as const) {
+      expect(users.authenticate(name, password, true)).toEqual({ ok: false, reason: 'wrong' });
+    }
+  });
+
+  it('is not possible with a blank password, even one that was set, nor without a password', () => {
+    users.addUser('blank', '');
+    users.addUser('none', undefined);
+    expect(users.authenticate('blank', '', true)).toEqual({ ok: false, reason: 'wrong' });
+    expect(users.authenticate('none', '', true)).toEqual({ ok: false, reason: 'wrong' });
+    expect(users.user('none')?.passwordHash).toBe('');
+  });
+
+  it('as guest is possible from this machine only', () => {
+    users.addUser('guest', 'guest');
+    expect(users.authenticate('guest', 'guest', true).ok).toBe(true);
+    expect(users.authenticate('guest', 'guest', false)).toEqual({ ok: false, reason: 'loopback-only' });
+    expect(users.authenticate('guest', 'wrong', false)).toEqual({ ok: false, reason: 'wrong' });
+  });
+
+  it('is limited to this machine for the users the operator names', () => {
+    const custom = new UserDirectory({ randomBytes: (n) => Buffer.alloc(n), loopbackUsers: ['ops'] });
+    custom.addUser('guest', 'guest');
+    custom.addUser('ops', 'ops');
+    expect(custom.authenticate('guest', 'guest', false).ok).toBe(true);
+    expect(custom.authenticate('ops', 'ops', false)).toEqual({ ok: false, reason: 'loopback-only' });
+  });
+
+  it('follows a change of password, with a fresh salt', () => {
+    const before = users.addUser('alice', 'old').passwordHash;
+    const after = users.addUser('alice', 'old').passwordHash;
+    expect(after).not.toBe(before);
+    expect(verifyPassword(after, 'old')).toBe(true);
+    users.addUser('alice', 'new');
+    expect(users.authenticate('alice', 'old', true).ok).toBe(false);
+    expect(users.authenticate('alice', 'new', true).ok).toBe(true);
+  });
+
+  it('works for a restored hash and ends with the user', () => {
+    users.restoreUser({
+      name: 'alice',
+      passwordHash: 'kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR',
+      tags: [],
+    });
+    expect(users.authenticate('alice', 'test12', true).ok).toBe(true);
+    expect(users.deleteUser('alice')).toBe(true);
+    expect(users.deleteUser('alice')).toBe(false);
+    expect(users.authenticate('alice', 'test12', true).ok).toBe(false);
+  });
+});
+
+describe('permissions', () => {
+  beforeEach(() => {
+    users.addUser('alice', 'secret');
+    users.addUser('bob', 'secret');
+  });
+
+  it('are none without a row', () => {
+    expect(users.hasAccess('alice', '/')).toBe(false);
+    expect(users.isAllowed('alice', '/', 'read', '')).toBe(false);
+  });
+
+  it('hold for one user, one virtual host and one kind of access', () => {
+    users.setPermissions('alice', 'a', { configure: '^c$', write: '^w$', read: '^r$' });
+    expect(users.hasAccess('alice', 'a')).toBe(true);
+    expect(users.hasAccess('alice', 'b')).toBe(false);
+    expect(users.hasAccess('bob', 'a')).toBe(false);
+    for (const access of ['configure', 'write', 'read'] satisfies Access[]) {
+      for (const name of ['configure', 'write', 'read']) {
+        expect(users.isAllowed('alice', 'a', access, name.charAt(0))).toBe(access === name);
+        expect(users.isAllowed('alice', 'b', access, name.charAt(0))).toBe(false);
+        expect(users.isAllowed('bob', 'a', access, name.charAt(0))).toBe(false);
+      }
+    }
+  });
+
+  it('with blank patterns give access to the virtual host and to nothing in it', () => {
+    users.setPermissions('alice', '/', { configure: '', write: '', read: '' });
+    expect(users.hasAccess('alice', '/')).toBe(true);
+    expect(users.isAllowed('alice', '/', 'read', 'q')).toBe(false);
+  });
+
+  it('are replaced, cleared, and deleted with the user', () => {
+    users.setPermissions('alice', '/', ALL);
+    users.setPermissions('alice', '/', { ...ALL, read: '^$' });
+    expect(users.isAllowed('alice', '/', 'read', 'q')).toBe(false);
+    expect(users.isAllowed('alice', '/', 'write', 'q')).toBe(true);
+    expect(users.clearPermissions('alice', '/')).toBe(true);
+    expect(users.clearPermissions('alice', '/')).toBe(false);
+    expect(users.hasAccess('alice', '/')).toBe(false);
+
+    users.setPermissions('alice', '/', ALL);
+    users.deleteUser('alice');
+    users.addUser('alice', 'other');
+    expect(users.hasAccess('alice', '/')).toBe(false);
+  });
+
+  it('of a deleted virtual host are gone for every user', () => {
+    for (const name of ['alice', 'bob']) users.setPermissions(name, 'gone', ALL);
+    users.setPermissions('bob', 'kept', ALL);
+    users.clearVirtualHost('gone');
+    expect([...users.permissions()]).toEqual([{ user: 'bob', virtualHost: 'kept', ...ALL }]);
+  });
+
+  it('with a bad pattern change nothing', () => {
+    users.setPermissions('alice', '/', ALL);
+    const { generation } = users;
+    expect(() => users.setPermissions('alice', '/', { ...ALL, read: '(' })).toThrow(
+      "invalid permission pattern '('",
+    );
+    expect(users.isAllowed('alice', '/', 'read', 'q')).toBe(true);
+    expect(users.generation).toBe(generation);
+  });
+
+  it('need a user', () => {
+    expect(() => users.setPermissions('eve', '/', ALL)).toThrow("no user 'eve'");
+    expect(() => users.setTags('eve', [])).toThrow("no user 'eve'");
+  });
+});
+
+describe('generation', () => {
+  it('increases with every change and with nothing else', () => {
+    const changes: (() => void)[] = [
+      () => users.addUser('alice', 'secret'),
+      () => users.setTags('alice', ['administrator']),
+      () => users.setPermissions('alice', '/', ALL),
+      () => users.clearPermissions('alice', '/'),
+      () => users.setPermissions('alice', '/', ALL),
+      () => users.clearVirtualHost('/'),
+      () => users.deleteUser('alice'),
+    ];
+    for (const change of changes) {
+      const before = users.generation;
+      change();
+      expect(users.generation).toBeGreaterThan(before);
+    }
+    const { generation } = users;
+    users.deleteUser('alice');
+    users.clearPermissions('alice', '/');
+    users.clearVirtualHost('/');
+    users.authenticate('alice', 'secret', true);
+    users.isAllowed('alice', '/', 'read', 'q');
+    expect(users.generation).toBe(generation);
+  });
+
+  it('leaves a user handed out before as it was', () => {
+    const tags = ['monitoring'];
+    const before = users.addUser('alice', 'secret', tags);
+    tags.push('administrator');
+    users.setTags('alice', ['policymaker']);
+    expect(before.tags).toEqual(['monitoring']);
+    expect(users.user('alice')).toEqual({ ...before, tags: ['policymaker'] });
+    expect([...users.users()]).toHaveLength(1);
+  });
+});
