@@ -1,0 +1,15 @@
+/** The exchange types of the broker. A new type is one line here. */
+
+import { directExchange } from './direct.js';
+import type { ExchangeTypeDefinition } from './exchange-type.js';
+import { fanoutExchange } from './fanout.js';
+import { headersExchange } from './headers.js';
+import { topicExchange } from './topic.js';
+
+/** By the word in exchange.declare. */
+export const exchangeTypes: ReadonlyMap<string, ExchangeTypeDefinition> = new Map([
+  [directExchange.name, directExchange],
+  [fanoutExchange.name, fanoutExchange],
+  [topicExchange.name, topicExchange],
+  [headersExchange.name, headersExchange],
+]);
