@@ -1,0 +1,317 @@
+/**
+ * The arguments of queue.declare: which of them a queue type knows, what values they may have, and what they mean
+ * (https://www.rabbitmq.com/docs/queues#optional-arguments). The errors and their order are RabbitMQ 4.2's:
+ *
+ *     type of x-dead-letter-exchange -> x-queue-type -> values, in the order of VALUE_CHECKS
+ *       -> arguments of other types, in the client's order -> the limits a stream sets when it is created
+ *
+ * Arguments no type knows are stored and ignored, whatever their value.
+ */
+import { type AmqpError, preconditionFailed } from '../amqp/errors.js';
+import type { FieldTable } from '../amqp/field-table.js';
+import { type FieldValue, integerOf, textOf } from '../amqp/field-value.js';
+import {
+  ageMsOf,
+  erlangString,
+  unacceptable,
+  VALUE_CHECKS,
+  type ValueCheck,
+} from './queue-arguments-checks.js';
+
+export type QueueType = 'classic' | 'quorum' | 'stream';
+
+/** The queue an error text names. */
+export interface QueuePlace {
+  readonly queue: string;
+  readonly virtualHost: string;
+}
+
+/**
+ * What the arguments ask for. A value that is undefined was not given: a policy or the type's default decides.
+ * Arguments without an effect on a single node or in this generation (x-queue-mode, x-queue-version, the
+ * locators, the group sizes, the in-memory limits) are checked and compared but are not here.
+ */
+export interface QueueSettings {
+  readonly type: QueueType;
+  readonly messageTtlMs?: number | undefined;
+  /** Idle time after which the queue is deleted. */
+  readonly expiresMs?: number | undefined;
+  /** The empty string is the default exchange. */
+  readonly deadLetterExchange?: string | undefined;
+  readonly deadLetterRoutingKey?: string | undefined;
+  readonly deadLetterStrategy?: DeadLetterStrategy | undefined;
+  /** Ready messages. */
+  readonly maxLength?: number | undefined;
+  /** Bytes of the bodies of ready messages; of a stream's segments. */
+  readonly maxLengthBytes?: number | undefined;
+  readonly overflow?: Overflow | undefined;
+  /** The highest priority level, at least 1: x-max-priority 0 behaves as 1. */
+  readonly maxPriority?: number | undefined;
+  readonly singleActiveConsumer: boolean;
+  /** Negative is without limit (4.x). */
+  readonly deliveryLimit?: number | undefined;
+  readonly consumerTimeoutMs?: number | undefined;
+  readonly consumerDisconnectedTimeoutMs?: number | undefined;
+  readonly delayedRetryType?: DelayedRetryType | undefined;
+  readonly delayedRetryMinMs?: number | undefined;
+  readonly delayedRetryMaxMs?: number | undefined;
+  readonly maxAgeMs?: number | undefined;
+  readonly maxSegmentBytes?: number | undefined;
+  readonly filterBytes?: number | undefined;
+}
+
+export type DeadLetterStrategy = 'at-most-once' | 'at-least-once';
+export type Overflow = 'drop-head' | 'reject-publish' | 'reject-publish-dlx';
+export type DelayedRetryType = 'disabled' | 'all' | 'failed' | 'returned';
+
+/** The properties of queue.declare that a replicated type restricts. */
+export interface DeclaredProperties {
+  readonly durable: boolean;
+  readonly exclusive: boolean;
+  readonly autoDelete: boolean;
+}
+
+/**
+ * Checks the arguments of a new queue and reads them.
+ * @throws AmqpError 406
+ */
+export function parseQueueArguments(args: FieldTable, place: QueuePlace): QueueSettings {
+  deadLetterExchangeOf(args, place);
+  const typeFault = faultOf('x-queue-type', checkType, args);
+  if (typeFault !== undefined) throw invalid('x-queue-type', place, `: ${typeFault}`);
+  const type = queueTypeOf(args);
+  const known = comparedArguments(type);
+  for (const [key, check] of VALUE_CHECKS) {
+    const fault = known.includes(key) ? faultOf(key, check, args) : undefined;
+    if (fault !== undefined) throw invalid(key, place, `: ${fault}`);
+  }
+  for (const [key] of args.entries) {
+    if (KNOWN_TO_SOME_TYPE.has(key) && !known.includes(key)) {
+      throw invalid(key, place, ` of queue type rabbit_${type}_queue`);
+    }
+  }
+  if (type === 'stream') checkStreamLimits(args);
+  return settingsOf(type, args);
+}
+
+/**
+ * The value of x-dead-letter-exchange. It is read before all else, for the permissions of queue.declare.
+ * @throws AmqpError 406 when it is not a string
+ */
+export function deadLetterExchangeOf(args: FieldTable, place: QueuePlace): string | undefined {
+  const value = args.get(DEAD_LETTER_EXCHANGE);
+  if (value === undefined || value.type === 'longstr') return textOf(value);
+  throw preconditionFailed(
+    `invalid type '${value.type}' for arg '${DEAD_LETTER_EXCHANGE}' in ${resource(place)}`,
+  );
+}
+
+/**
+ * Replicated queues are durable, shared and permanent (https://www.rabbitmq.com/docs/quorum-queues#feature-comparison).
+ * @throws AmqpError 406
+ */
+export function checkTypeProperties(
+  type: QueueType,
+  properties: DeclaredProperties,
+  place: QueuePlace,
+): void {
+  if (type === 'classic') return;
+  const { autoDelete, exclusive, durable } = properties;
+  const property = autoDelete
+    ? 'auto-delete'
+    : exclusive
+      ? 'exclusive-owner'
+      : durable
+        ? undefined
+        : 'non-durable';
+  if (property === undefined) return;
+  throw preconditionFailed(`invalid property '${property}' for ${resource(place)}`);
+}
+
+/** The type x-queue-type asks for: classic when absent, and for a value that parseQueueArguments refuses. */
+export function queueTypeOf(args: FieldTable): QueueType {
+  return TYPES.get(textOf(args.get('x-queue-type')) ?? 'classic') ?? 'classic';
+}
+
+/** The arguments a queue type knows, in the order in which a redeclare compares them. */
+export function comparedArguments(type: QueueType): readonly string[] {
+  return KNOWN[type];
+}
+
+const DEAD_LETTER_EXCHANGE = 'x-dead-letter-exchange';
+
+/**
+ * The lists of RabbitMQ 4.2 (`queue_arguments` of each type). Not in any of them, so accepted on every type with any
+ * value: x-consumer-timeout, the delayed-retry arguments of 4.3 and x-stream-filter-size-bytes.
+ */
+const KNOWN: Readonly<Record<QueueType, readonly string[]>> = {
+  classic: [
+    'x-expires',
+    'x-message-ttl',
+    'x-dead-letter-exchange',
+    'x-dead-letter-routing-key',
+    'x-max-length',
+    'x-max-length-bytes',
+    'x-max-priority',
+    'x-overflow',
+    'x-queue-mode',
+    'x-queue-version',
+    'x-single-active-consumer',
+    'x-queue-type',
+    'x-queue-master-locator',
+    'x-queue-leader-locator',
+  ],
+  quorum: [
+    'x-dead-letter-exchange',
+    'x-dead-letter-routing-key',
+    'x-dead-letter-strategy',
+    'x-expires',
+    'x-max-length',
+    'x-max-length-bytes',
+    'x-max-in-memory-length',
+    'x-max-in-memory-bytes',
+    'x-overflow',
+    'x-single-active-consumer',
+    'x-queue-type',
+    'x-quorum-initial-group-size',
+    'x-delivery-limit',
+    'x-message-ttl',
+    'x-queue-leader-locator',
+  ],
+  stream: [
+    'x-max-length-bytes',
+    'x-queue-type',
+    'x-max-age',
+    'x-stream-max-segment-size-bytes',
+    'x-initial-cluster-size',
+    'x-queue-leader-locator',
+  ],
+};
+
+const KNOWN_TO_SOME_TYPE: ReadonlySet<string> = new Set([...KNOWN.classic, ...KNOWN.quorum, ...KNOWN.stream]);
+
+/** The names of x-queue-type; 4.x takes the names of its modules too. */
+const TYPES = new Map<string, QueueType>([
+  ['classic', 'classic'],
+  ['quorum', 'quorum'],
+  ['stream', 'stream'],
+  ['rabbit_classic_queue', 'classic'],
+  ['rabbit_quorum_queue', 'quorum'],
+  ['rabbit_stream_queue', 'stream'],
+]);
+
+const STREAM_SEGMENT_BYTES_MAX = 3_000_000_000;
+const STREAM_FILTER_BYTES_MIN = 16;
+const STREAM_FILTER_BYTES_MAX = 255;
+
+export function faultOf(key: string, check: ValueCheck, args: FieldTable): string | undefined {
+  const value = args.get(key);
+  return value === undefined ? undefined : check(value, args);
+}
+
+function checkType(value: FieldValue): string | undefined {
+  const name = textOf(value);
+  if (name === undefined) return unacceptable(value);
+  return TYPES.has(name) ? undefined : erlangString(`unsupported queue type '${name}'`);
+}
+
+/** RabbitMQ checks these when it creates the stream, after the arguments; hence texts of another form. */
+function checkStreamLimits(args: FieldTable): void {
+  if ((integerOf(args.get('x-stream-max-segment-size-bytes')) ?? 0) > STREAM_SEGMENT_BYTES_MAX) {
+    throw preconditionFailed('Exceeded max value for x-stream-max-segment-size-bytes');
+  }
+  const filter = args.get('x-stream-filter-size-bytes');
+  if (filter === undefined) return;
+  const bytes = integerOf(filter);
+  if (bytes === undefined) throw preconditionFailed('Invalid type for x-stream-filter-size-bytes');
+  if (bytes < STREAM_FILTER_BYTES_MIN || bytes > STREAM_FILTER_BYTES_MAX) {
+    throw preconditionFailed('Invalid value for x-stream-filter-size-bytes');
+  }
+}
+
+/** Reads checked arguments. Those that RabbitMQ does not check count only when they make sense. */
+function settingsOf(type: QueueType, args: FieldTable): QueueSettings {
+  const integer = (key: string): number | undefined => integerOf(args.get(key));
+  const duration = (key: string): number | undefined => {
+    const milliseconds = integer(key);
+    return milliseconds !== undefined && milliseconds >= 0 ? milliseconds : undefined;
+  };
+  const common = {
+    type,
+    consumerTimeoutMs: duration('x-consumer-timeout'),
+    maxLengthBytes: integer('x-max-length-bytes'),
+  };
+  if (type === 'stream') {
+    return {
+      ...common,
+      singleActiveConsumer: false,
+      maxAgeMs: ageMsOf(textOf(args.get('x-max-age')) ?? ''),
+      maxSegmentBytes: integer('x-stream-max-segment-size-bytes'),
+      filterBytes: integer('x-stream-filter-size-bytes'),
+    };
+  }
+  const singleActiveConsumer = args.get('x-single-active-consumer');
+  const shared = {
+    ...common,
+    messageTtlMs: integer('x-message-ttl'),
+    expiresMs: integer('x-expires'),
+    deadLetterExchange: textOf(args.get(DEAD_LETTER_EXCHANGE)),
+    deadLetterRoutingKey: textOf(args.get('x-dead-letter-routing-key')),
+    maxLength: integer('x-max-length'),
+    overflow: overflowOf(type, args),
+    singleActiveConsumer: singleActiveConsumer?.type === 'bool' && singleActiveConsumer.value,
+  };
+  if (type === 'classic') {
+    const maxPriority = integer('x-max-priority');
+    return { ...shared, maxPriority: maxPriority === undefined ? undefined : Math.max(1, maxPriority) };
+  }
+  return {
+    ...shared,
+    deadLetterStrategy: strategyOf(args),
+    deliveryLimit: integer('x-delivery-limit'),
+    consumerDisconnectedTimeoutMs: duration('x-consumer-disconnected-timeout'),
+    delayedRetryType: delayedRetryTypeOf(args),
+    delayedRetryMinMs: duration('x-delayed-retry-min'),
+    delayedRetryMaxMs: duration('x-delayed-retry-max'),
+  };
+}
+
+function overflowOf(type: QueueType, args: FieldTable): Overflow | undefined {
+  const overflow = textOf(args.get('x-overflow'));
+  switch (overflow) {
+    case 'drop-head':
+    case 'reject-publish':
+      return overflow;
+    case 'reject-publish-dlx':
+      // Quorum queues take it and drop the head (https://www.rabbitmq.com/docs/quorum-queues#feature-comparison).
+      return type === 'quorum' ? 'drop-head' : overflow;
+    default:
+      return undefined;
+  }
+}
+
+function strategyOf(args: FieldTable): DeadLetterStrategy | undefined {
+  const strategy = textOf(args.get('x-dead-letter-strategy'));
+  return strategy === 'at-most-once' || strategy === 'at-least-once' ? strategy : undefined;
+}
+
+function delayedRetryTypeOf(args: FieldTable): DelayedRetryType | undefined {
+  const type = textOf(args.get('x-delayed-retry-type'));
+  switch (type) {
+    case 'disabled':
+    case 'all':
+    case 'failed':
+    case 'returned':
+      return type;
+    default:
+      return undefined;
+  }
+}
+
+function invalid(key: string, place: QueuePlace, rest: string): AmqpError {
+  return preconditionFailed(`invalid arg '${key}' for ${resource(place)}${rest}`);
+}
+
+function resource(place: QueuePlace): string {
+  return `queue '${place.queue}' in vhost '${place.virtualHost}'`;
+}

@@ -1,0 +1,101 @@
+/**
+ * The plug point for queue types. A channel touches a queue only through this interface, and a queue sees a
+ * channel only as a `Consumer`; messages pass between them as positions in the message log.
+ *
+ * Who holds a reference to the record of a message: the queue, from `publish` until the message is acknowledged,
+ * discarded or purged. While a message is unacked the queue keeps the reference and the consumer's channel keeps
+ * (position, sequence number), with which it settles.
+ */
+import type { FieldTable } from '../amqp/field-table.js';
+import type { QueueSettings, QueueType } from './queue-arguments.js';
+
+/** What a queue needs to know of a consumer. */
+export interface Consumer {
+  readonly tag: string;
+  /** Higher is served first (x-priority). */
+  readonly priority: number;
+  readonly isExclusive: boolean;
+  /** Automatic acknowledgement: a delivery is settled by being written. */
+  readonly noAck: boolean;
+  /** Set by the queue when it passed the consumer over; whoever removes the cause calls `consumerReady`. */
+  isWaiting: boolean;
+  /** Whether one more message may be delivered now: prefetch and the connection's output allow it. */
+  canTake(): boolean;
+  /** Writes one delivery. Must not call back into the queue. */
+  deliver(position: number, sequence: number, redelivered: boolean): void;
+  /** The queue is gone; the consumer is no longer subscribed. */
+  cancelledByQueue(): void;
+}
+
+export interface QueueProperties {
+  /** Never reused within one data directory. */
+  readonly id: number;
+  readonly name: string;
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  /** The connection that owns an exclusive queue. */
+  readonly exclusiveOwner: object | undefined;
+  readonly arguments: FieldTable;
+  /** What the arguments say. */
+  readonly settings: QueueSettings;
+}
+
+export interface QueueCounts {
+  readonly ready: number;
+  readonly unacked: number;
+  readonly consumers: number;
+}
+
+export interface Queue extends QueueProperties {
+  /** The value of x-queue-type. */
+  readonly typeName: QueueType;
+  readonly isDeleted: boolean;
+  /** Set by the scheduler while a run is due. */
+  isScheduled: boolean;
+
+  /**
+   * Offers a message. Takes over one reference of `position` in any case.
+   * @returns false when the queue rejects it; the publisher then gets a basic.nack
+   */
+  publish(position: number): boolean;
+
+  /** Takes the first ready message for basic.get: its position, or -1. The queue counts it as unacked. */
+  get(): number;
+  /** Of the message that the last `get` took. */
+  readonly lastSequence: number;
+  readonly lastRedelivered: boolean;
+
+  /** The message was processed. */
+  acknowledge(position: number, sequence: number): void;
+  /** The message goes back to its place, marked redelivered. */
+  requeue(position: number, sequence: number): void;
+  /** The message is dropped, or dead-lettered with reason `rejected`. */
+  reject(position: number, sequence: number): void;
+
+  /** @throws AmqpError 403 when an exclusive consumer stands in the way */
+  subscribe(consumer: Consumer): void;
+  unsubscribe(consumer: Consumer): void;
+  /** A consumer that was passed over (`isWaiting`) can take messages again. */
+  consumerReady(consumer: Consumer): void;
+
+  /** Delivers what can be delivered, up to a budget. @returns true when it stopped for the budget alone */
+  run(): boolean;
+
+  /** Drops the ready messages. @returns how many there were */
+  purge(): number;
+  counts(): QueueCounts;
+  /** Drops everything and cancels the consumers. @returns how many messages were ready */
+  delete(): number;
+}
+
+/** What a queue needs of the broker. */
+export interface QueueHost {
+  /** Arms a run of the queue in the next turn. */
+  scheduleRun(queue: Queue): void;
+  /** Routes a dead message to the queue's dead-letter exchange; takes over one reference of `position`. */
+  deadLetter(queue: Queue, position: number, reason: DeadLetterReason): void;
+  /** The last consumer of the queue went. */
+  lastConsumerGone(queue: Queue): void;
+}
+
+export type DeadLetterReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit';

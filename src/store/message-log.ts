@@ -1,0 +1,182 @@
+/**
+ * The message log: the one home of message bytes.
+ *
+ * A message is written once, into the open segment, and is from then on a position: a number that queues,
+ * unacked lists and output buffers hold. There is no object per message and nothing for the garbage collector
+ * to walk. A segment counts the references to its records and is recycled when the last one goes.
+ *
+ *   segment   +--------+--------+-----------------+--- free ---+
+ *             | record | record |     record      |            |
+ *             +--------+--------+-----------------+------------+
+ *   record    0   u32 record length in bytes, this header included, a multiple of 8
+ *             4   u32 payload length in bytes
+ *             8   payload (for an AMQP message its image, see amqp/message-image.ts)
+ *             ..  padding to a multiple of 8
+ *   position  slot * 2^23 + offset / 8, a safe integer: which segment, and where its record begins
+ *
+ * Numbers are little-endian. The log knows bytes and positions only; what a payload means is its writer's affair.
+ */
+import { allocateBlock, blockOver, type ByteBlock } from '../lib/bytes.js';
+import { SEGMENT_BYTES, SEGMENTS_IDLE_MAX } from '../lib/limits.js';
+
+export const RECORD_HEADER_BYTES = 8;
+
+const OFFSET_UNITS = 8_388_608;
+const UNIT_BYTES = 8;
+
+export class Segment {
+  readonly slot: number;
+  readonly block: ByteBlock;
+  readonly bytes: Buffer;
+  readonly view: DataView;
+  /** Where the next record goes. */
+  end = 0;
+  /** References to records of this segment; at zero nothing of it is needed any more. */
+  live = 0;
+
+  constructor(slot: number, block: ByteBlock) {
+    this.slot = slot;
+    this.block = block;
+    this.bytes = block.bytes;
+    this.view = block.view;
+  }
+}
+
+export interface MessageLogOptions {
+  /** Bytes of a regular segment. A record that does not fit in one gets a segment of its own. */
+  readonly segmentBytes?: number;
+  /** Told whenever a segment comes or goes. */
+  readonly onBytesHeldChanged?: (bytesHeld: number) => void;
+}
+
+export class MessageLog {
+  private readonly segmentBytes: number;
+  private readonly segments: (Segment | undefined)[] = [];
+  private readonly freeSlots: number[] = [];
+  private readonly idleBlocks: ByteBlock[] = [];
+  private open: Segment;
+  private heldBytes = 0;
+  private readonly onBytesHeldChanged: ((bytesHeld: number) => void) | undefined;
+
+  constructor(options: MessageLogOptions = {}) {
+    this.onBytesHeldChanged = options.onBytesHeldChanged;
+    this.segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
+    if (this.segmentBytes % UNIT_BYTES !== 0 || this.segmentBytes > OFFSET_UNITS * UNIT_BYTES) {
+      throw new RangeError(
+        `a segment has a multiple of 8 bytes, at most ${OFFSET_UNITS * UNIT_BYTES}, not ${this.segmentBytes}`,
+      );
+    }
+    this.open = this.openSegment();
+  }
+
+  /** Bytes held in segments, used or not: what the memory alarm watches. */
+  get bytesHeld(): number {
+    return this.heldBytes;
+  }
+
+  get segmentCount(): number {
+    return this.segments.length - this.freeSlots.length;
+  }
+
+  /**
+   * Makes room for a record with `payloadLength` bytes and returns its position. The caller writes the payload
+   * into `segmentOf(position)` at `payloadOffset(position)` and takes its references with `retain` before
+   * anything is released: a segment without references starts anew.
+   */
+  append(payloadLength: number): number {
+    const recordLength = (RECORD_HEADER_BYTES + payloadLength + (UNIT_BYTES - 1)) & -UNIT_BYTES;
+    let segment = this.open;
+    if (segment.end + recordLength > segment.bytes.byteLength) {
+      if (recordLength > this.segmentBytes) return this.appendAlone(recordLength, payloadLength);
+      segment = this.roll();
+    }
+    const offset = segment.end;
+    segment.end = offset + recordLength;
+    segment.view.setUint32(offset, recordLength, true);
+    segment.view.setUint32(offset + 4, payloadLength, true);
+    return segment.slot * OFFSET_UNITS + offset / UNIT_BYTES;
+  }
+
+  /**
+   * Takes over a buffer in which a large record was assembled, as a segment of its own: no second copy.
+   * The first `RECORD_HEADER_BYTES` of `bytes` are the log's to write; the payload follows them.
+   */
+  adopt(bytes: Buffer): number {
+    const segment = this.addSegment(blockOver(bytes));
+    segment.end = bytes.byteLength;
+    segment.view.setUint32(0, bytes.byteLength, true);
+    segment.view.setUint32(4, bytes.byteLength - RECORD_HEADER_BYTES, true);
+    return segment.slot * OFFSET_UNITS;
+  }
+
+  segmentOf(position: number): Segment {
+    return this.segments[Math.floor(position / OFFSET_UNITS)]!;
+  }
+
+  /** Where the payload of the record at `position` begins in its segment. */
+  payloadOffset(position: number): number {
+    return (position % OFFSET_UNITS) * UNIT_BYTES + RECORD_HEADER_BYTES;
+  }
+
+  payloadLength(position: number): number {
+    return this.segmentOf(position).view.getUint32((position % OFFSET_UNITS) * UNIT_BYTES + 4, true);
+  }
+
+  /** Adds `count` references: one for each queue, and for each other holder, of the record. */
+  retain(position: number, count: number): void {
+    this.segmentOf(position).live += count;
+  }
+
+  /** Gives one reference back. The record must not be read afterwards by whoever held it. */
+  release(position: number): void {
+    const segment = this.segmentOf(position);
+    if (--segment.live === 0) this.retire(segment);
+  }
+
+  private retire(segment: Segment): void {
+    if (segment === this.open) {
+      // Consumers that keep up let the same warm memory be used again and again.
+      segment.end = 0;
+      return;
+    }
+    this.segments[segment.slot] = undefined;
+    this.freeSlots.push(segment.slot);
+    if (segment.bytes.byteLength === this.segmentBytes && this.idleBlocks.length < SEGMENTS_IDLE_MAX) {
+      this.idleBlocks.push(segment.block);
+    }
+    this.changeHeld(-segment.bytes.byteLength);
+  }
+
+  private roll(): Segment {
+    const full = this.open;
+    this.open = this.openSegment();
+    // Everything in it may have gone while it was open: its end was then set back, unless a record was under way.
+    if (full.live === 0) this.retire(full);
+    return this.open;
+  }
+
+  private appendAlone(recordLength: number, payloadLength: number): number {
+    const segment = this.addSegment(allocateBlock(recordLength));
+    segment.end = recordLength;
+    segment.view.setUint32(0, recordLength, true);
+    segment.view.setUint32(4, payloadLength, true);
+    return segment.slot * OFFSET_UNITS;
+  }
+
+  private openSegment(): Segment {
+    return this.addSegment(this.idleBlocks.pop() ?? allocateBlock(this.segmentBytes));
+  }
+
+  private addSegment(block: ByteBlock): Segment {
+    const slot = this.freeSlots.pop() ?? this.segments.length;
+    const segment = new Segment(slot, block);
+    this.segments[slot] = segment;
+    this.changeHeld(block.bytes.byteLength);
+    return segment;
+  }
+
+  private changeHeld(byteCount: number): void {
+    this.heldBytes += byteCount;
+    this.onBytesHeldChanged?.(this.heldBytes);
+  }
+}
