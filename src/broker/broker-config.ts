@@ -1,0 +1,61 @@
+/** What an operator decides about a broker, with the defaults RabbitMQ has. */
+import {
+  CHANNEL_MAX_DEFAULT,
+  FRAME_BYTES_MAX_DEFAULT,
+  HANDSHAKE_TIMEOUT_MS_DEFAULT,
+  HEARTBEAT_SECONDS_DEFAULT,
+  MESSAGE_BYTES_MAX_DEFAULT,
+} from '../lib/limits.js';
+
+export interface UserConfig {
+  readonly name: string;
+  readonly password: string;
+  readonly tags: readonly string[];
+}
+
+/** Regular expressions over resource names, not anchored (rabbitmq.com/docs/access-control). */
+export interface PermissionConfig {
+  readonly user: string;
+  readonly virtualHost: string;
+  readonly configure: string;
+  readonly write: string;
+  readonly read: string;
+}
+
+export interface BrokerConfig {
+  readonly virtualHosts: readonly string[];
+  readonly users: readonly UserConfig[];
+  readonly permissions: readonly PermissionConfig[];
+  /** Users that may log in from this machine only. */
+  readonly loopbackUsers: readonly string[];
+  /** The user of SASL ANONYMOUS, or undefined: the mechanism is not offered. */
+  readonly anonymousUser: string | undefined;
+  /** Offered in connection.tune; 0 is no limit. */
+  readonly channelMax: number;
+  /** Bytes, offered in connection.tune. */
+  readonly frameMax: number;
+  /** Seconds, offered in connection.tune; 0 is none. */
+  readonly heartbeatSeconds: number;
+  readonly handshakeTimeoutMs: number;
+  /** Largest body accepted, in bytes. */
+  readonly messageBytesMax: number;
+  /** Publishers are blocked while messages hold more memory than this, in bytes. */
+  readonly memoryLimitBytes: number;
+  /** Named in connection.start as `cluster_name`. */
+  readonly clusterName: string;
+}
+
+/** The default virtual host, and guest/guest as its administrator, from this machine only. */
+export const BROKER_CONFIG_DEFAULTS: Omit<BrokerConfig, 'memoryLimitBytes'> = {
+  virtualHosts: ['/'],
+  users: [{ name: 'guest', password: 'guest', tags: ['administrator'] }],
+  permissions: [{ user: 'guest', virtualHost: '/', configure: '.*', write: '.*', read: '.*' }],
+  loopbackUsers: ['guest'],
+  anonymousUser: 'guest',
+  channelMax: CHANNEL_MAX_DEFAULT,
+  frameMax: FRAME_BYTES_MAX_DEFAULT,
+  heartbeatSeconds: HEARTBEAT_SECONDS_DEFAULT,
+  handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS_DEFAULT,
+  messageBytesMax: MESSAGE_BYTES_MAX_DEFAULT,
+  clusterName: 'leveret@localhost',
+};

@@ -1,0 +1,83 @@
+/** The broker: virtual hosts, users, the message log and the turn. It knows nothing of sockets. */
+import { UserDirectory } from '../auth/users.js';
+import type { Clock } from '../lib/clock.js';
+import { OUTPUT_SLAB_BYTES, OUTPUT_SLABS_IDLE_MAX } from '../lib/limits.js';
+import type { Logger } from '../lib/logger.js';
+import type { Random } from '../lib/random.js';
+import { SlabPool } from '../lib/slab-pool.js';
+import { MessageLog } from '../store/message-log.js';
+import type { BrokerConfig } from './broker-config.js';
+import { MemoryAlarm } from './memory-alarm.js';
+import { Scheduler } from './scheduler.js';
+import { VirtualHost, type VirtualHostEnvironment } from './virtual-host.js';
+
+export interface BrokerDependencies {
+  readonly config: BrokerConfig;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Arms a turn: calls it once, soon, from the event loop. */
+  readonly defer: (turn: () => void) => void;
+}
+
+export class Broker implements VirtualHostEnvironment {
+  readonly config: BrokerConfig;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly users: UserDirectory;
+  readonly log: MessageLog;
+  readonly scheduler: Scheduler;
+  readonly slabs = new SlabPool(OUTPUT_SLAB_BYTES, OUTPUT_SLABS_IDLE_MAX);
+  readonly memoryAlarm: MemoryAlarm;
+  private readonly virtualHostsByName = new Map<string, VirtualHost>();
+  private lastQueueId = 0;
+
+  constructor({ config, clock, random, logger, defer }: BrokerDependencies) {
+    this.config = config;
+    this.clock = clock;
+    this.random = random;
+    this.logger = logger;
+    this.memoryAlarm = new MemoryAlarm(config.memoryLimitBytes, (isActive, heldBytes) => {
+      const fields = { heldBytes, limitBytes: config.memoryLimitBytes };
+      if (isActive) logger.warn(fields, 'memory alarm set: publishers are blocked until messages are consumed');
+      else logger.info(fields, 'memory alarm cleared: publishers go on');
+    });
+    this.log = new MessageLog({ onBytesHeldChanged: (heldBytes) => this.memoryAlarm.update(heldBytes) });
+    this.scheduler = new Scheduler(defer, (error) =>
+      logger.error({ err: error }, 'a step of the turn failed; this is a bug in the broker'),
+    );
+    this.users = new UserDirectory({
+      randomBytes: (count) => random.bytes(count),
+      loopbackUsers: config.loopbackUsers,
+    });
+    for (const { name, password, tags } of config.users) this.users.addUser(name, password, tags);
+    for (const name of config.virtualHosts) this.virtualHostsByName.set(name, new VirtualHost(name, this));
+    for (const { user, virtualHost, ...patterns } of config.permissions) {
+      this.users.setPermissions(user, virtualHost, patterns);
+    }
+  }
+
+  virtualHost(name: string): VirtualHost | undefined {
+    return this.virtualHostsByName.get(name);
+  }
+
+  nextQueueId(): number {
+    return ++this.lastQueueId;
+  }
+
+  nowMs(): number {
+    return this.clock.nowMs();
+  }
+
+  /** A name nobody else has: RabbitMQ writes 16 random bytes as 22 characters of base64url behind a prefix. */
+  generateName(prefix: string): string {
+    return `${prefix}${this.random.bytes(16).toString('base64url')}`;
+  }
+
+  /** Drops everything. Connections have been closed before. */
+  close(): void {
+    for (const virtualHost of this.virtualHostsByName.values()) virtualHost.close();
+    this.virtualHostsByName.clear();
+  }
+}

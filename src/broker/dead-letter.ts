@@ -1,0 +1,77 @@
+/**
+ * Dead lettering (rabbitmq.com/docs/dlx): a message that a queue gives up is published again, to the queue's
+ * dead-letter exchange, with its history in the headers. A missing exchange, or one that routes it nowhere,
+ * drops it.
+ */
+import { IMAGE_DEATH_HISTORY, readImage } from '../amqp/message-image.js';
+import { CONTENT_HEADER_FIXED_BYTES } from '../amqp/message-image.js';
+import { decodeProperties, encodeProperties } from '../amqp/properties.js';
+import type { DeadLetterReason, Queue } from '../queues/queue.js';
+import { keysOfHeader } from './carbon-copies.js';
+import { withDeath, wouldCycle } from './death-headers.js';
+import { writeMessage } from './message-writer.js';
+import type { VirtualHost } from './virtual-host.js';
+
+/** Takes over one reference of `position`. */
+export function deadLetter(
+  virtualHost: VirtualHost,
+  queue: Queue,
+  position: number,
+  reason: DeadLetterReason,
+): void {
+  const { deadLetterExchange } = queue.settings;
+  const exchange =
+    deadLetterExchange === undefined ? undefined : virtualHost.exchanges.get(deadLetterExchange);
+  if (exchange !== undefined) republish(virtualHost, queue, position, reason, exchange.name);
+  virtualHost.log.release(position);
+}
+
+function republish(
+  virtualHost: VirtualHost,
+  queue: Queue,
+  position: number,
+  reason: DeadLetterReason,
+  exchangeName: string,
+): void {
+  const { log } = virtualHost;
+  const dead = readImage(log.segmentOf(position).block, log.payloadOffset(position));
+  const { contentHeader } = dead;
+  const properties = decodeProperties(contentHeader, CONTENT_HEADER_FIXED_BYTES, contentHeader.length);
+  const carbonCopies = keysOfHeader(properties.headers, 'CC');
+  const hasHistory = (dead.flags & IMAGE_DEATH_HISTORY) !== 0;
+  const headers = withDeath(
+    properties.headers,
+    {
+      queue: queue.name,
+      reason,
+      exchange: dead.exchange,
+      routingKeys: [dead.routingKey, ...carbonCopies],
+      timeSeconds: Math.floor(virtualHost.environment.nowMs() / 1000),
+      originalExpiration: properties.expiration,
+    },
+    hasHistory,
+  );
+
+  const { deadLetterRoutingKey } = queue.settings;
+  const routingKey = deadLetterRoutingKey ?? dead.routingKey;
+  const routingKeys = deadLetterRoutingKey === undefined ? [routingKey, ...carbonCopies] : [routingKey];
+  const exchange = virtualHost.exchangeNamed(exchangeName);
+  const route = virtualHost.router
+    .route(exchange, { routingKeys, headers: () => headers })
+    .filter((target) => !wouldCycle(headers, target.name, reason));
+  if (route.length === 0) return;
+
+  // The expiration goes, or the copy would expire again at once where it waits.
+  const encoded = encodeProperties({ ...properties, headers, expiration: undefined });
+  const fixed = contentHeader.subarray(0, CONTENT_HEADER_FIXED_BYTES);
+  const copy = writeMessage(log, {
+    exchange: exchangeName,
+    routingKey,
+    contentHeader: Buffer.concat([fixed, encoded]),
+    body: dead.body,
+    flags: dead.flags | IMAGE_DEATH_HISTORY,
+  });
+  log.retain(copy, route.length);
+  for (const target of route) target.publish(copy);
+}
+

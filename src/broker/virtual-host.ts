@@ -1,0 +1,298 @@
+/**
+ * A virtual host: the exchanges, queues and bindings of one namespace, and the rules by which they come, change
+ * and go. Permissions are the channel's affair; what is asked for here has been allowed.
+ */
+import {
+  type AmqpError,
+  notFound,
+  preconditionFailed,
+  resourceLocked,
+} from '../amqp/errors.js';
+import { FieldTable } from '../amqp/field-table.js';
+import { exchangeTypes } from '../exchanges/registry.js';
+import { ClassicQueue } from '../queues/classic-queue.js';
+import type { DeadLetterReason, Queue, QueueHost, QueueProperties } from '../queues/queue.js';
+import { parseQueueArguments } from '../queues/queue-arguments.js';
+import {
+  argumentsEquivalent,
+  checkQueueArgumentsEquivalent,
+  inequivalentArgument,
+  inequivalentProperty,
+} from '../queues/queue-equivalence.js';
+import type { MessageLog } from '../store/message-log.js';
+import { deadLetter } from './dead-letter.js';
+import { BrokerExchange, Router, type RouteTarget } from './router.js';
+import type { Scheduler } from './scheduler.js';
+
+/** rabbitmq.com: predeclared in every virtual host. */
+const PREDECLARED: readonly (readonly [name: string, type: string, internal: boolean])[] = [
+  ['', 'direct', false],
+  ['amq.direct', 'direct', false],
+  ['amq.fanout', 'fanout', false],
+  ['amq.headers', 'headers', false],
+  ['amq.match', 'headers', false],
+  ['amq.rabbitmq.trace', 'topic', true],
+  ['amq.topic', 'topic', false],
+];
+
+export interface ExchangeDeclaration {
+  readonly name: string;
+  readonly type: string;
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  readonly internal: boolean;
+  readonly arguments: FieldTable;
+}
+
+export interface QueueDeclaration {
+  readonly name: string;
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  readonly exclusiveOwner: object | undefined;
+  readonly arguments: FieldTable;
+}
+
+/** What the virtual hosts of one broker share. */
+export interface VirtualHostEnvironment {
+  readonly log: MessageLog;
+  readonly scheduler: Scheduler;
+  nextQueueId(): number;
+  nowMs(): number;
+}
+
+export class VirtualHost implements QueueHost {
+  readonly name: string;
+  readonly router: Router;
+  readonly log: MessageLog;
+  readonly environment: VirtualHostEnvironment;
+  private readonly exchangesByName = new Map<string, BrokerExchange>();
+  private readonly queuesByName = new Map<string, Queue>();
+  /** Queues that no client declared and none can name, by the routing key that reaches them: direct reply-to. */
+  private readonly replyQueues = new Map<string, Queue>();
+  private readonly exclusiveQueues = new Map<object, Set<Queue>>();
+  /** Which exchanges have bindings to a target: its deletion touches no others. */
+  private readonly sources = new Map<RouteTarget, Set<BrokerExchange>>();
+
+  constructor(name: string, environment: VirtualHostEnvironment) {
+    this.name = name;
+    this.environment = environment;
+    this.log = environment.log;
+    this.router = new Router({
+      exchanges: this.exchangesByName,
+      queueNamed: (queueName) => this.queuesByName.get(queueName) ?? this.replyQueues.get(queueName),
+    });
+    for (const [exchangeName, type, internal] of PREDECLARED) {
+      this.addExchange({
+        name: exchangeName,
+        type,
+        durable: true,
+        autoDelete: false,
+        internal,
+        arguments: FieldTable.EMPTY,
+      });
+    }
+  }
+
+  get exchanges(): ReadonlyMap<string, BrokerExchange> {
+    return this.exchangesByName;
+  }
+
+  get queues(): ReadonlyMap<string, Queue> {
+    return this.queuesByName;
+  }
+
+  /** @throws AmqpError 404 */
+  exchangeNamed(name: string): BrokerExchange {
+    const exchange = this.exchangesByName.get(name);
+    if (exchange === undefined) throw notFound(`no exchange '${name}' in vhost '${this.name}'`);
+    return exchange;
+  }
+
+  /** @throws AmqpError 404, or 405 when the queue belongs to another connection than `user` */
+  queueFor(name: string, user: object): Queue {
+    const queue = this.queuesByName.get(name);
+    if (queue === undefined) throw notFound(`no queue '${name}' in vhost '${this.name}'`);
+    if (queue.exclusiveOwner !== undefined && queue.exclusiveOwner !== user) throw this.locked(name);
+    return queue;
+  }
+
+  /** Checks a declaration of an exchange that exists. @throws AmqpError 406 naming the first difference */
+  checkExchangeEquivalent(exchange: BrokerExchange, declared: ExchangeDeclaration): void {
+    const compare = (key: string, received: string, current: string): void => {
+      if (received !== current) throw inequivalentProperty('exchange', declared.name, this.name, key, current, received);
+    };
+    compare('type', declared.type, exchange.typeName);
+    compare('durable', String(declared.durable), String(exchange.durable));
+    compare('auto_delete', String(declared.autoDelete), String(exchange.autoDelete));
+    compare('internal', String(declared.internal), String(exchange.internal));
+    const key = 'alternate-exchange';
+    const current = exchange.arguments.get(key);
+    const received = declared.arguments.get(key);
+    if (argumentsEquivalent(current, received)) return;
+    throw inequivalentArgument('exchange', declared.name, this.name, key, current, received);
+  }
+
+  /** @throws AmqpError 406 when the type refuses the arguments. The name is free and the type exists. */
+  addExchange(declared: ExchangeDeclaration): BrokerExchange {
+    const type = exchangeTypes.get(declared.type)!;
+    const exchange = new BrokerExchange({ ...declared, type });
+    this.exchangesByName.set(declared.name, exchange);
+    this.router.invalidate();
+    return exchange;
+  }
+
+  /** Deletes an exchange with the bindings it is source or destination of. */
+  deleteExchange(exchange: BrokerExchange): void {
+    if (this.exchangesByName.get(exchange.name) !== exchange) return;
+    this.exchangesByName.delete(exchange.name);
+    for (const { destination } of [...exchange.bindings()]) this.forgetSource(destination, exchange);
+    this.unbindEverywhere(exchange);
+    this.router.invalidate();
+  }
+
+  /** @throws AmqpError 406 when the exchange's type refuses the binding */
+  bind(source: BrokerExchange, target: RouteTarget, bindingKey: string, args: FieldTable): void {
+    if (!source.bind(target, bindingKey, args)) return;
+    let sources = this.sources.get(target);
+    if (sources === undefined) this.sources.set(target, (sources = new Set()));
+    sources.add(source);
+    this.router.invalidate();
+  }
+
+  unbind(source: BrokerExchange, target: RouteTarget, bindingKey: string, args: FieldTable): void {
+    if (!source.unbind(target, bindingKey, args)) return;
+    this.router.invalidate();
+    if (!source.isBoundTo(target)) this.forgetSource(target, source);
+    this.deleteIfUnbound(source);
+  }
+
+  /** Checks a declaration of a queue that exists. @throws AmqpError 405 or 406 naming the first difference */
+  checkQueueEquivalent(queue: Queue, declared: QueueDeclaration): void {
+    if (queue.exclusiveOwner !== declared.exclusiveOwner) throw this.locked(declared.name);
+    const where = { queue: declared.name, virtualHost: this.name };
+    const compare = (key: string, received: boolean, current: boolean): void => {
+      if (received === current) return;
+      throw inequivalentProperty('queue', declared.name, this.name, key, current, received);
+    };
+    compare('durable', declared.durable, queue.durable);
+    compare('auto_delete', declared.autoDelete, queue.autoDelete);
+    checkQueueArgumentsEquivalent(queue.arguments, declared.arguments, queue.typeName, where);
+  }
+
+  /** @throws AmqpError 406 for an argument out of range, 540 for a feature that is not there yet */
+  addQueue(declared: QueueDeclaration): Queue {
+    const queue = this.newQueue(declared);
+    this.queuesByName.set(declared.name, queue);
+    const owner = declared.exclusiveOwner;
+    if (owner !== undefined) {
+      let owned = this.exclusiveQueues.get(owner);
+      if (owned === undefined) this.exclusiveQueues.set(owner, (owned = new Set()));
+      owned.add(queue);
+    }
+    this.router.invalidate();
+    return queue;
+  }
+
+  /** Deletes a queue with its bindings and messages. @returns how many messages were ready */
+  deleteQueue(queue: Queue): number {
+    if (this.queuesByName.get(queue.name) !== queue) return 0;
+    this.queuesByName.delete(queue.name);
+    if (queue.exclusiveOwner !== undefined) this.exclusiveQueues.get(queue.exclusiveOwner)?.delete(queue);
+    this.unbindEverywhere(queue);
+    this.router.invalidate();
+    return queue.delete();
+  }
+
+  /** A connection has ended: its exclusive queues go with it. */
+  deleteExclusiveQueues(owner: object): void {
+    for (const queue of [...(this.exclusiveQueues.get(owner) ?? [])]) this.deleteQueue(queue);
+    this.exclusiveQueues.delete(owner);
+  }
+
+  /** Adds a queue that only the routing key `name` reaches, through the default exchange. */
+  addReplyQueue(name: string): Queue {
+    const queue = this.newQueue({
+      name,
+      durable: false,
+      autoDelete: false,
+      exclusiveOwner: undefined,
+      arguments: FieldTable.EMPTY,
+    });
+    this.replyQueues.set(name, queue);
+    this.router.invalidate();
+    return queue;
+  }
+
+  hasReplyQueue(name: string): boolean {
+    return this.replyQueues.has(name);
+  }
+
+  deleteReplyQueue(queue: Queue): void {
+    this.replyQueues.delete(queue.name);
+    this.router.invalidate();
+    queue.delete();
+  }
+
+  /** Drops every queue and exchange: the broker is closing. */
+  close(): void {
+    for (const queue of [...this.queuesByName.values()]) this.deleteQueue(queue);
+  }
+
+  scheduleRun(queue: Queue): void {
+    this.environment.scheduler.scheduleRun(queue);
+  }
+
+  deadLetter(queue: Queue, position: number, reason: DeadLetterReason): void {
+    deadLetter(this, queue, position, reason);
+  }
+
+  lastConsumerGone(queue: Queue): void {
+    if (queue.autoDelete) this.deleteQueue(queue);
+  }
+
+  locked(queueName: string): AmqpError {
+    return resourceLocked(
+      `cannot obtain exclusive access to locked queue '${queueName}' in vhost '${this.name}'. It could be ` +
+        'originally declared on another connection or the exclusive property value does not match that of the ' +
+        'original declaration.',
+    );
+  }
+
+  private newQueue(declared: QueueDeclaration): Queue {
+    const where = { queue: declared.name, virtualHost: this.name };
+    const settings = parseQueueArguments(declared.arguments, where);
+    const properties: QueueProperties = { ...declared, settings, id: this.environment.nextQueueId() };
+    return new ClassicQueue(properties, this.name, this.log, this);
+  }
+
+  /** Removes the bindings to a target; exchanges that lose their last binding so may go too. */
+  private unbindEverywhere(target: RouteTarget): void {
+    const sources = this.sources.get(target);
+    if (sources === undefined) return;
+    this.sources.delete(target);
+    for (const source of sources) {
+      source.unbindAll(target);
+      this.deleteIfUnbound(source);
+    }
+  }
+
+  /** An auto-delete exchange goes with its last binding as source (AMQP 0-9-1 exchange.declare auto-delete). */
+  private deleteIfUnbound(source: BrokerExchange): void {
+    if (source.autoDelete && source.bindingCount === 0) this.deleteExchange(source);
+  }
+
+  private forgetSource(target: RouteTarget, source: BrokerExchange): void {
+    const sources = this.sources.get(target);
+    sources?.delete(source);
+    if (sources?.size === 0) this.sources.delete(target);
+  }
+}
+
+/** @throws AmqpError 406 unless the argument `alternate-exchange` is absent or a string */
+export function checkAlternateExchange(declared: ExchangeDeclaration, virtualHost: string): void {
+  const value = declared.arguments.get('alternate-exchange');
+  if (value === undefined || value.type === 'longstr') return;
+  throw preconditionFailed(
+    `invalid type '${value.type}' for arg 'alternate-exchange' in exchange '${declared.name}' in vhost '${virtualHost}'`,
+  );
+}
