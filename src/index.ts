@@ -1,0 +1,107 @@
+/**
+ * Leveret in your process:
+ *
+ *     import { createBroker } from 'leveret';
+ *     const broker = await createBroker();
+ *     const connection = await amqplib.connect(broker.url);
+ *     ...
+ *     await broker.close();
+ */
+import { totalmem } from 'node:os';
+import { BROKER_CONFIG_DEFAULTS, type PermissionConfig, type UserConfig } from './broker/broker-config.js';
+import { type Logger, silentLogger } from './lib/logger.js';
+import { type RunningServer, startServer } from './server/server.js';
+
+export type { PermissionConfig, UserConfig } from './broker/broker-config.js';
+export type { Logger } from './lib/logger.js';
+
+export interface BrokerOptions {
+  /** Address to listen on; 127.0.0.1 when absent. */
+  readonly host?: string;
+  /** Port to listen on; a free one when absent or 0. */
+  readonly port?: number;
+  /** Virtual hosts that exist from the start; only `/` when absent. */
+  readonly virtualHosts?: readonly string[];
+  /** Users that exist from the start, each with all permissions on every virtual host unless `permissions` are given. */
+  readonly users?: readonly UserConfig[];
+  readonly permissions?: readonly PermissionConfig[];
+  /** Offered to clients, in seconds; 0 is none. 60 when absent. */
+  readonly heartbeatSeconds?: number;
+  /** Largest frame, in bytes; 131072 when absent. */
+  readonly frameMax?: number;
+  /** Channels per connection; 2047 when absent. */
+  readonly channelMax?: number;
+  /** Largest message body, in bytes; 16 MiB when absent. */
+  readonly messageBytesMax?: number;
+  /** Publishers are blocked while messages hold more memory than this, in bytes; 60% of the machine's when absent. */
+  readonly memoryLimitBytes?: number;
+  /** Told what happens; a pino logger fits. Nothing is logged when absent. */
+  readonly logger?: Logger;
+}
+
+/** A broker that runs in this process. */
+export interface EmbeddedBroker {
+  /** What a client connects to: `amqp://guest:guest@127.0.0.1:41823/%2F`, with the first user and virtual host. */
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  /** The address of one virtual host, for one user (the first when absent). */
+  urlFor(virtualHost: string, userName?: string): string;
+  /** Closes clients (320 CONNECTION_FORCED), frees the port and leaves nothing open. Calling it again is harmless. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const MEMORY_SHARE_DEFAULT = 0.6;
+
+/** Starts a broker in this process, in memory. Any number can run side by side. @throws when the port is taken */
+export async function createBroker(options: BrokerOptions = {}): Promise<EmbeddedBroker> {
+  const { host = '127.0.0.1', port = 0, logger = silentLogger } = options;
+  const defaults = BROKER_CONFIG_DEFAULTS;
+  const virtualHosts = options.virtualHosts ?? defaults.virtualHosts;
+  const users = options.users ?? defaults.users;
+  const config = {
+    ...defaults,
+    virtualHosts,
+    users,
+    permissions: options.permissions ?? everythingFor(users, virtualHosts),
+    heartbeatSeconds: options.heartbeatSeconds ?? defaults.heartbeatSeconds,
+    frameMax: options.frameMax ?? defaults.frameMax,
+    channelMax: options.channelMax ?? defaults.channelMax,
+    messageBytesMax: options.messageBytesMax ?? defaults.messageBytesMax,
+    memoryLimitBytes: options.memoryLimitBytes ?? Math.floor(totalmem() * MEMORY_SHARE_DEFAULT),
+  };
+  const server = await startServer({ config, hosts: [host], port, logger });
+  return embed(server, host, virtualHosts, users);
+}
+
+function embed(
+  server: RunningServer,
+  host: string,
+  virtualHosts: readonly string[],
+  users: readonly UserConfig[],
+): EmbeddedBroker {
+  const { port } = server;
+  const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const urlFor = (virtualHost: string, userName?: string): string => {
+    const user = userName === undefined ? users[0] : users.find(({ name }) => name === userName);
+    if (user === undefined) throw new Error(`there is no user '${userName}' to make a URL for`);
+    const login = `${encodeURIComponent(user.name)}:${encodeURIComponent(user.password)}`;
+    return `amqp://${login}@${authority}/${encodeURIComponent(virtualHost)}`;
+  };
+  const close = (): Promise<void> => server.close();
+  const url = urlFor(virtualHosts[0] ?? '/');
+  return { url, host, port, urlFor, close, [Symbol.asyncDispose]: close };
+}
+
+function everythingFor(users: readonly UserConfig[], virtualHosts: readonly string[]): PermissionConfig[] {
+  return users.flatMap(({ name }) =>
+    virtualHosts.map((virtualHost) => ({
+      user: name,
+      virtualHost,
+      configure: '.*',
+      write: '.*',
+      read: '.*',
+    })),
+  );
+}

@@ -1,0 +1,369 @@
+/**
+ * A channel: takes frames in the order the protocol allows, assembles contents, publishes them, and settles
+ * deliveries. Everything that is not hot is in `handlers/`, one file per AMQP class.
+ *
+ *               channel.open                basic.publish
+ *   unopened ----------------> idle <------------------------> expectHeader
+ *                               | ^                                |
+ *                               | +---- content complete ---- expectBody
+ *                 channel error |
+ *                               v
+ *                            closing --- close-ok ---> (removed by the connection)
+ *
+ * In `closing` everything but channel.close and channel.close-ok is dropped (AMQP 0-9-1 section 2.2.4 and 4.3).
+ */
+import { frameError, notImplemented, preconditionFailed, unexpectedFrame } from '../amqp/errors.js';
+import type { FrameSink } from '../amqp/frame-reader.js';
+import {
+  CONTENT_HEADER_FIXED_BYTES,
+  contentHeaderOffset,
+  FRAME_OVERHEAD_BYTES,
+  FRAME_PREFIX_BYTES,
+  IMAGE_HEADER_BYTES,
+  IMAGE_PERSISTENT,
+  imageLength,
+  writeImageFrame,
+} from '../amqp/message-image.js';
+import { encodeBasicReturn, MethodId } from '../amqp/methods.generated.js';
+import { MethodWriter } from '../amqp/method-writer.js';
+import { PropertyScan } from '../amqp/properties.js';
+import type { Route } from '../broker/router.js';
+import { allocateBlock, type ByteBlock, copyBytes, equalBytes } from '../lib/bytes.js';
+import { BODY_BYTES_MAX, RECORD_ADOPTED_BYTES_MIN, SHORT_STRING_BYTES_MAX } from '../lib/limits.js';
+import type { MessageLog } from '../store/message-log.js';
+import type { ConnectionContext } from './connection-context.js';
+import { ContentAssembly } from './content-assembly.js';
+import { type ChannelConsumer, Deliveries, Settlement } from './deliveries.js';
+import { onChannelMethod } from './handlers/dispatch.js';
+import type { PublisherConfirms } from './publisher-confirms.js';
+import { PublishTarget } from './publish-target.js';
+import { editContentHeader, NEEDS_LOOK } from './publish-properties.js';
+import { type ReplyConsumer, stopReplyConsumer } from './reply-to.js';
+import type { Transaction } from './transaction.js';
+
+export const ChannelPhase = { Unopened: 0, Idle: 1, ExpectHeader: 2, ExpectBody: 3, Closing: 4 } as const;
+export type ChannelPhase = (typeof ChannelPhase)[keyof typeof ChannelPhase];
+
+const MANDATORY = 1;
+const IMMEDIATE = 2;
+
+export class Channel implements FrameSink {
+  readonly number: number;
+  readonly context: ConnectionContext;
+  readonly deliveries: Deliveries;
+  readonly consumers = new Map<string, ChannelConsumer>();
+  readonly writer = new MethodWriter();
+  phase: ChannelPhase = ChannelPhase.Unopened;
+  /** The method being handled, for the class and method ids of a close; 0 when none is. */
+  currentMethod = 0;
+  confirms: PublisherConfirms | undefined;
+  transaction: Transaction | undefined;
+  replyTo: ReplyConsumer | undefined;
+  /** Name of the queue declared last on this channel; an empty queue name means it. */
+  lastQueueName = '';
+  /** basic.qos without global: the prefetch of consumers to come; 0 is unlimited. */
+  prefetch = 0;
+  /** Statistics: integers only. */
+  publishedCount = 0;
+
+  private readonly log: MessageLog;
+  private readonly target: PublishTarget;
+  private readonly scan = new PropertyScan();
+  /** Exchange and routing key of the publish under way, as two short strings. */
+  private readonly names = allocateBlock(2 * (SHORT_STRING_BYTES_MAX + 1));
+  private namesLength = 0;
+  private publishBits = 0;
+  private header: ByteBlock | undefined;
+  private headerStart = 0;
+  private headerEnd = 0;
+  private bodySize = 0;
+  private assembly: ContentAssembly | undefined;
+  private oversizeReceived = -1;
+
+  constructor(number: number, context: ConnectionContext) {
+    this.number = number;
+    this.context = context;
+    this.log = context.broker.log;
+    this.deliveries = new Deliveries(number, context.transport, this.log);
+    this.target = new PublishTarget(context);
+  }
+
+  onMethod(block: ByteBlock, start: number, end: number): void {
+    const method = block.view.getUint32(start);
+    if (this.phase !== ChannelPhase.Idle) return this.onMethodOutOfTurn(method, block, start, end);
+    this.currentMethod = method;
+    if (method === MethodId.BasicPublish) {
+      this.beginPublish(block, start, end);
+    } else if (method === MethodId.BasicAck && end - start >= 13) {
+      const tag = block.view.getUint32(start + 4) * 4_294_967_296 + block.view.getUint32(start + 8);
+      this.settle(tag, (block.bytes[start + 12]! & 1) !== 0, Settlement.Acknowledge);
+    } else {
+      onChannelMethod(this, method, block.bytes, start + 4, end);
+    }
+  }
+
+  onHeader(block: ByteBlock, start: number, end: number): void {
+    if (this.phase !== ChannelPhase.ExpectHeader) return this.onContentOutOfTurn('header');
+    const { view } = block;
+    if (view.getUint16(start) !== 60) {
+      throw unexpectedFrame(
+        `expected content header for class 60, got one for class ${view.getUint16(start)} instead`,
+      );
+    }
+    if (view.getUint16(start + 2) !== 0) throw notContentHeader();
+    const bodySize = view.getUint32(start + 4) * 4_294_967_296 + view.getUint32(start + 8);
+    if (bodySize > BODY_BYTES_MAX) {
+      throw frameError(
+        `content body size ${exactBodySize(block, start)} exceeds maximum allowed size ${BODY_BYTES_MAX}`,
+      );
+    }
+    this.header = block;
+    this.headerStart = start;
+    this.headerEnd = end;
+    this.bodySize = bodySize;
+    if (this.context.broker.memoryAlarm.isActive) this.context.onPublish();
+    if (bodySize === 0) return this.publish(block, end);
+    this.phase = ChannelPhase.ExpectBody;
+    if (bodySize > this.context.broker.config.messageBytesMax) this.oversizeReceived = 0;
+    // A body that cannot be whole in the bytes at hand is assembled; the header must not pin its read buffer.
+    else if (end + 1 + FRAME_OVERHEAD_BYTES + bodySize > block.bytes.length) this.beginAssembly();
+  }
+
+  onBodyPart(block: ByteBlock, start: number, end: number): void {
+    if (this.phase !== ChannelPhase.ExpectBody) return this.onContentOutOfTurn('body');
+    this.addBody(block, start, end);
+  }
+
+  onBody(block: ByteBlock, start: number, end: number): void {
+    if (this.phase !== ChannelPhase.ExpectBody) return this.onContentOutOfTurn('body');
+    if (end - start === this.bodySize && this.assembly === undefined && this.oversizeReceived < 0) {
+      return this.publish(block, start);
+    }
+    this.addBody(block, start, end);
+    const received = this.assembly?.received ?? this.oversizeReceived;
+    if (received < this.bodySize) return;
+    if (this.oversizeReceived >= 0) this.refuseOversize();
+    this.publish(this.assembly!.block, this.assembly!.bodyStart);
+  }
+
+  /** @throws AmqpError 406 for a delivery tag that is not outstanding */
+  settle(tag: number, multiple: boolean, kind: Settlement): void {
+    const { deliveries } = this;
+    if (this.transaction === undefined) deliveries.settle(tag, multiple, kind);
+    else this.transaction.settle(deliveries, tag, multiple, kind);
+    if (deliveries.globalPrefetch !== 0) this.wakeConsumers();
+  }
+
+  /** Consumers that were passed over try again: a limit they share was relaxed. */
+  wakeConsumers(): void {
+    for (const consumer of this.consumers.values()) consumer.wake();
+  }
+
+  /** Sends what `writer` holds as a method frame. */
+  send(): void {
+    this.context.transport.writeMethod(this.number, this.writer);
+  }
+
+  /** Releases everything: consumers first, so that nothing requeued comes back. A transaction is rolled back. */
+  release(): void {
+    this.confirms?.close();
+    this.transaction?.rollback(this);
+    this.transaction = undefined;
+    stopReplyConsumer(this);
+    for (const consumer of [...this.consumers.values()]) consumer.queue.unsubscribe(consumer);
+    this.consumers.clear();
+    this.deliveries.globalPrefetch = 0;
+    this.deliveries.settle(0, true, Settlement.Requeue);
+    this.abandonContent();
+  }
+
+  /** The channel was closed by an error: frames are dropped until the client agrees. */
+  beginClosing(): void {
+    this.release();
+    this.phase = ChannelPhase.Closing;
+  }
+
+  private abandonContent(): void {
+    this.assembly = undefined;
+    this.header = undefined;
+    this.oversizeReceived = -1;
+  }
+
+  private beginPublish(block: ByteBlock, start: number, end: number): void {
+    const { bytes } = block;
+    // Class and method ids, then a ticket nobody uses.
+    const names = start + 6;
+    const keyAt = names + 1 + bytes[names]!;
+    const bitsAt = keyAt + 1 + bytes[keyAt]!;
+    if (names >= end || keyAt >= end || bitsAt >= end) {
+      return onChannelMethod(this, MethodId.BasicPublish, bytes, start + 4, end);
+    }
+    const length = bitsAt - names;
+    if (length !== this.namesLength || !equalBytes(bytes, names, this.names.bytes, 0, length)) {
+      copyBytes(block, names, this.names, 0, length);
+      this.namesLength = length;
+      this.target.rename(this.names.bytes);
+    }
+    this.publishBits = bytes[bitsAt]!;
+    this.phase = ChannelPhase.ExpectHeader;
+  }
+
+  /** The content is complete: its body is `bodySize` bytes of `body` from `bodyStart` on. */
+  private publish(body: ByteBlock, bodyStart: number): void {
+    const { scan, target, assembly } = this;
+    const header = this.header!;
+    this.phase = ChannelPhase.Idle;
+    this.header = undefined;
+    this.assembly = undefined;
+    this.publishedCount++;
+    if ((this.publishBits & IMMEDIATE) !== 0) throw notImplemented('immediate=true');
+    target.resolveExchange();
+    scan.scan(header.bytes, this.headerStart + CONTENT_HEADER_FIXED_BYTES, this.headerEnd);
+
+    let content = header;
+    if ((scan.flags & NEEDS_LOOK) !== 0) {
+      content = editContentHeader(this, target, scan, header, this.headerStart, this.headerEnd);
+      if (content !== header) {
+        this.headerStart = 0;
+        this.headerEnd = content.bytes.length;
+      }
+    }
+    const route = target.findRoute();
+    if (this.transaction !== undefined) {
+      const position = this.write(content, body, bodyStart, assembly);
+      return this.transaction.publish(this.log, position, route, (this.publishBits & MANDATORY) !== 0);
+    }
+    if (route.length === 0) {
+      if ((this.publishBits & MANDATORY) !== 0) {
+        this.returnMessage(this.write(content, body, bodyStart, assembly), 'NO_ROUTE');
+      }
+      this.confirms?.accept();
+      return;
+    }
+    const position = this.write(content, body, bodyStart, assembly);
+    const isAccepted = this.enqueue(position, route);
+    if (this.confirms !== undefined) {
+      if (isAccepted) this.confirms.accept();
+      else this.confirms.reject();
+    }
+  }
+
+  /** Hands a record to every queue of its route. @returns false when one of them rejected it */
+  enqueue(position: number, route: Route): boolean {
+    this.log.retain(position, route.length);
+    let isAccepted = true;
+    for (let i = 0; i < route.length; i++) if (!route[i]!.publish(position)) isAccepted = false;
+    return isAccepted;
+  }
+
+  /** Sends a record back to its publisher as basic.return, then lets it go. */
+  returnMessage(position: number, replyText: 'NO_ROUTE'): void {
+    this.log.retain(position, 1);
+    const { exchange, routingKey } = this.target.namesAt(position);
+    this.writer.reset();
+    encodeBasicReturn(this.writer, 312, replyText, exchange, routingKey);
+    this.send();
+    this.deliveries.writeContent(position);
+    this.log.release(position);
+  }
+
+  /** The one copy in: the record of the message in the log. */
+  private write(
+    header: ByteBlock,
+    body: ByteBlock,
+    bodyStart: number,
+    assembly: ContentAssembly | undefined,
+  ): number {
+    const { log, namesLength, headerStart, bodySize } = this;
+    const flags = this.scan.deliveryMode === 2 ? IMAGE_PERSISTENT : 0;
+    const headerLength = this.headerEnd - headerStart;
+    const length = imageLength(namesLength, headerLength, bodySize);
+    if (assembly !== undefined && header === assembly.block && length >= RECORD_ADOPTED_BYTES_MIN) {
+      return log.adopt(assembly.record(flags));
+    }
+    const position = log.append(length);
+    const { block } = log.segmentOf(position);
+    const image = log.payloadOffset(position);
+    copyBytes(this.names, 0, block, image + IMAGE_HEADER_BYTES, namesLength);
+    const headerAt = image + contentHeaderOffset(namesLength);
+    if (body === header && bodyStart === this.headerEnd + 1 + FRAME_PREFIX_BYTES) {
+      // Header and body frames lie one behind the other, as they do on the wire: one copy for both.
+      copyBytes(header, headerStart, block, headerAt, headerLength + FRAME_OVERHEAD_BYTES + bodySize);
+    } else {
+      copyBytes(header, headerStart, block, headerAt, headerLength);
+      if (bodySize > 0) {
+        copyBytes(body, bodyStart, block, headerAt + headerLength + FRAME_OVERHEAD_BYTES, bodySize);
+      }
+    }
+    writeImageFrame(block, image, namesLength, headerLength, bodySize, flags);
+    return position;
+  }
+
+  private beginAssembly(): void {
+    const assembly = new ContentAssembly(
+      this.names,
+      this.namesLength,
+      this.header!,
+      this.headerStart,
+      this.headerEnd - this.headerStart,
+      this.bodySize,
+    );
+    this.assembly = assembly;
+    this.header = undefined;
+    this.headerStart = assembly.headerStart;
+    this.headerEnd = assembly.headerStart + assembly.headerLength;
+  }
+
+  private addBody(block: ByteBlock, start: number, end: number): void {
+    const received = this.assembly?.received ?? Math.max(0, this.oversizeReceived);
+    if (received + end - start > this.bodySize) {
+      throw frameError('content body frame exceeds remaining content size');
+    }
+    if (this.oversizeReceived >= 0) {
+      this.oversizeReceived += end - start;
+      return;
+    }
+    if (this.assembly === undefined) this.beginAssembly();
+    this.assembly!.add(block, start, end);
+    this.header = this.assembly!.block;
+  }
+
+  /** RabbitMQ takes the whole body in before it refuses it; we count it without keeping it. */
+  private refuseOversize(): never {
+    const { messageBytesMax } = this.context.broker.config;
+    this.oversizeReceived = -1;
+    this.phase = ChannelPhase.Idle;
+    const limit = messageBytesMax === BODY_BYTES_MAX ? 'max size' : 'configured max size';
+    throw preconditionFailed(`message size ${this.bodySize} is larger than ${limit} ${messageBytesMax}`);
+  }
+
+  private onMethodOutOfTurn(method: number, block: ByteBlock, start: number, end: number): void {
+    if (this.phase === ChannelPhase.ExpectHeader) throw notContentHeader();
+    if (this.phase === ChannelPhase.ExpectBody) throw notContentBody();
+    const isCloseMethod = method === MethodId.ChannelClose || method === MethodId.ChannelCloseOk;
+    if (this.phase === ChannelPhase.Closing && !isCloseMethod) return;
+    this.currentMethod = method;
+    onChannelMethod(this, method, block.bytes, start + 4, end);
+  }
+
+  private onContentOutOfTurn(kind: 'header' | 'body'): void {
+    if (this.phase === ChannelPhase.Closing) return;
+    if (this.phase === ChannelPhase.ExpectHeader) throw notContentHeader();
+    if (this.phase === ChannelPhase.ExpectBody && kind === 'header') throw notContentBody();
+    this.currentMethod = 0;
+    throw unexpectedFrame('expected method frame, got non method frame instead');
+  }
+}
+
+function notContentHeader(): Error {
+  return unexpectedFrame('expected content header for class 60, got non content header frame instead');
+}
+
+function notContentBody(): Error {
+  return unexpectedFrame('expected content body, got non content body frame instead');
+}
+
+function exactBodySize(block: ByteBlock, start: number): bigint {
+  return block.view.getBigUint64(start + 4);
+}
+

@@ -1,0 +1,21 @@
+/** What a channel needs of its connection. */
+import type { User } from '../auth/auth-backend.js';
+import type { Broker } from '../broker/broker.js';
+import type { VirtualHost } from '../broker/virtual-host.js';
+import type { Channel } from './channel.js';
+import type { Transport } from './transport.js';
+
+export interface ConnectionContext {
+  readonly broker: Broker;
+  readonly virtualHost: VirtualHost;
+  readonly user: User;
+  readonly transport: Transport;
+  /** Stands for the connection as the owner of its exclusive queues. */
+  readonly owner: object;
+  /** The client takes basic.cancel from the server (capability `consumer_cancel_notify`). */
+  readonly takesCancel: boolean;
+  /** A content header came in: the connection publishes, and is held back while an alarm is on. */
+  onPublish(): void;
+  /** The client closed the channel (`isRequest`), or agreed that it is closed. */
+  closeChannel(channel: Channel, isRequest: boolean): void;
+}

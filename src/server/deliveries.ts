@@ -1,0 +1,401 @@
+/**
+ * What a channel has handed out: its consumers, its delivery tags, and the deliveries that are not settled yet.
+ *
+ * Delivery tags count up from 1 for every delivery and get-ok of the channel, but only those that want an
+ * acknowledgement are remembered, as four numbers-and-a-reference in parallel rings ordered by tag. A settled
+ * entry is cleared in place; the head moves past cleared entries, and a ring that is mostly cleared (one old
+ * message kept, newer ones settled) is squeezed, so it never grows with the number of deliveries.
+ */
+import {
+  bodyOffset,
+  contentHeaderOffset,
+  FRAME_BODY,
+  FRAME_END,
+  FRAME_METHOD,
+  FRAME_OVERHEAD_BYTES,
+  FRAME_PREFIX_BYTES,
+  IMAGE_BODY_SIZE,
+  IMAGE_CONTENT_HEADER_LENGTH,
+  IMAGE_HEADER_BYTES,
+  IMAGE_NAMES_LENGTH,
+} from '../amqp/message-image.js';
+import { preconditionFailed } from '../amqp/errors.js';
+import { allocateBlock, type ByteBlock, copyBytes } from '../lib/bytes.js';
+import { BODY_REFERENCE_BYTES_MIN } from '../lib/limits.js';
+import type { Consumer, Queue } from '../queues/queue.js';
+import type { MessageLog } from '../store/message-log.js';
+import type { Transport } from './transport.js';
+
+/** Who a delivery that wants an acknowledgement was made for: a consumer, or a basic.get of a queue. */
+export class DeliveryOwner {
+  readonly queue: Queue;
+  unackedCount = 0;
+
+  constructor(queue: Queue) {
+    this.queue = queue;
+  }
+
+  /** A delivery of this owner was settled. */
+  onSettled(): void {}
+}
+
+export interface ConsumerOptions {
+  readonly tag: string;
+  readonly queue: Queue;
+  readonly noAck: boolean;
+  readonly isExclusive: boolean;
+  readonly priority: number;
+  /** Unacked deliveries it may hold; 0 is unlimited. */
+  readonly prefetch: number;
+}
+
+export class ChannelConsumer extends DeliveryOwner implements Consumer {
+  readonly tag: string;
+  readonly noAck: boolean;
+  readonly isExclusive: boolean;
+  readonly priority: number;
+  readonly prefetch: number;
+  isWaiting = false;
+  /** A basic.deliver frame up to and including the consumer tag. */
+  readonly framePrefix: ByteBlock;
+  private readonly deliveries: Deliveries;
+  private readonly onCancelled: (consumer: ChannelConsumer) => void;
+
+  constructor(
+    options: ConsumerOptions,
+    deliveries: Deliveries,
+    onCancelled: (consumer: ChannelConsumer) => void,
+  ) {
+    super(options.queue);
+    this.tag = options.tag;
+    this.noAck = options.noAck;
+    this.isExclusive = options.isExclusive;
+    this.priority = options.priority;
+    this.prefetch = options.prefetch;
+    this.deliveries = deliveries;
+    this.onCancelled = onCancelled;
+    this.framePrefix = deliverPrefix(deliveries.channelNumber, options.tag);
+  }
+
+  canTake(): boolean {
+    if (!this.noAck) {
+      if (this.prefetch !== 0 && this.unackedCount >= this.prefetch) return false;
+      if (this.deliveries.isGlobalPrefetchReached) return false;
+    }
+    return !this.deliveries.transport.isCongested;
+  }
+
+  deliver(position: number, sequence: number, redelivered: boolean): void {
+    this.deliveries.deliver(this, position, sequence, redelivered);
+  }
+
+  cancelledByQueue(): void {
+    this.onCancelled(this);
+  }
+
+  override onSettled(): void {
+    if (this.isWaiting) this.wake();
+  }
+
+  /** Joins the queue's rotation again if what kept it out is gone. */
+  wake(): void {
+    if (this.isWaiting && this.canTake()) this.queue.consumerReady(this);
+  }
+}
+
+/** What becomes of a delivery. */
+export const Settlement = { Acknowledge: 0, Requeue: 1, Reject: 2 } as const;
+export type Settlement = (typeof Settlement)[keyof typeof Settlement];
+
+/** A settlement that a transaction holds back until its commit. */
+export interface HeldSettlement {
+  readonly owner: DeliveryOwner;
+  readonly tag: number;
+  readonly position: number;
+  readonly sequence: number;
+  readonly kind: Settlement;
+}
+
+const RING_ENTRIES_MIN = 64;
+
+export class Deliveries {
+  readonly channelNumber: number;
+  readonly transport: Transport;
+  private readonly log: MessageLog;
+  private nextTag = 1;
+  /** basic.qos with global: unacked deliveries the whole channel may hold; 0 is unlimited. */
+  globalPrefetch = 0;
+
+  private tags = new Float64Array(0);
+  private positions = new Float64Array(0);
+  private sequences = new Float64Array(0);
+  private owners: (DeliveryOwner | undefined)[] = [];
+  private head = 0;
+  /** Entries from the head on, cleared ones included. */
+  private span = 0;
+  private liveCount = 0;
+
+  constructor(channelNumber: number, transport: Transport, log: MessageLog) {
+    this.channelNumber = channelNumber;
+    this.transport = transport;
+    this.log = log;
+  }
+
+  get unackedCount(): number {
+    return this.liveCount;
+  }
+
+  get isGlobalPrefetchReached(): boolean {
+    return this.globalPrefetch !== 0 && this.liveCount >= this.globalPrefetch;
+  }
+
+  /** Writes a basic.deliver with its content; remembers it unless the consumer acknowledges automatically. */
+  deliver(consumer: ChannelConsumer, position: number, sequence: number, redelivered: boolean): void {
+    const tag = this.nextTag++;
+    if (!consumer.noAck) this.remember(consumer, tag, position, sequence);
+    this.writeDelivery(consumer.framePrefix, tag, redelivered, position);
+  }
+
+  /** Numbers a basic.get-ok; remembers it when an owner is given. */
+  numberGet(owner: DeliveryOwner | undefined, position: number, sequence: number): number {
+    const tag = this.nextTag++;
+    if (owner !== undefined) this.remember(owner, tag, position, sequence);
+    return tag;
+  }
+
+  /**
+   * Settles one delivery, or all up to and including `tag` (0: all there are).
+   * @throws AmqpError 406 for a tag that is not outstanding (RabbitMQ: also with multiple)
+   */
+  settle(tag: number, multiple: boolean, kind: Settlement): void {
+    if (!multiple) {
+      const at = this.find(tag);
+      if (at < 0) throw unknownTag(tag);
+      return this.settleAt(at, kind);
+    }
+    if (tag !== 0 && this.find(tag) < 0) throw unknownTag(tag);
+    while (this.liveCount > 0 && (tag === 0 || this.tags[this.head]! <= tag)) this.settleAt(this.head, kind);
+  }
+
+  /** As `settle`, but takes the deliveries out without telling their queues: a transaction does that later. */
+  hold(tag: number, multiple: boolean, kind: Settlement, into: HeldSettlement[]): void {
+    if (!multiple) {
+      const at = this.find(tag);
+      if (at < 0) throw unknownTag(tag);
+      into.push(this.heldAt(at, kind));
+      return this.clear(at);
+    }
+    if (tag !== 0 && this.find(tag) < 0) throw unknownTag(tag);
+    while (this.liveCount > 0 && (tag === 0 || this.tags[this.head]! <= tag)) {
+      into.push(this.heldAt(this.head, kind));
+      this.clear(this.head);
+    }
+  }
+
+  /** A transaction was rolled back: its settlements are outstanding again, under their old tags. */
+  restore(held: readonly HeldSettlement[]): void {
+    const all = [...held];
+    while (this.liveCount > 0) {
+      all.push(this.heldAt(this.head, Settlement.Acknowledge));
+      this.clear(this.head);
+    }
+    all.sort((a, b) => a.tag - b.tag);
+    for (const { owner, tag, position, sequence } of all) {
+      this.remember(owner, tag, position, sequence);
+      owner.unackedCount--; // `remember` counted it, but it never stopped counting.
+    }
+  }
+
+  /** Whether any delivery of a queue made for basic.get or a consumer is outstanding: the end of a channel. */
+  requeueAll(): void {
+    this.settle(0, true, Settlement.Requeue);
+  }
+
+  private settleAt(at: number, kind: Settlement): void {
+    const owner = this.owners[at]!;
+    const position = this.positions[at]!;
+    const sequence = this.sequences[at]!;
+    this.clear(at);
+    settleDelivery(owner, position, sequence, kind);
+  }
+
+  private heldAt(at: number, kind: Settlement): HeldSettlement {
+    return {
+      owner: this.owners[at]!,
+      tag: this.tags[at]!,
+      position: this.positions[at]!,
+      sequence: this.sequences[at]!,
+      kind,
+    };
+  }
+
+  private remember(owner: DeliveryOwner, tag: number, position: number, sequence: number): void {
+    if (this.span === this.owners.length) this.makeRoom();
+    const at = (this.head + this.span++) & (this.owners.length - 1);
+    this.tags[at] = tag;
+    this.positions[at] = position;
+    this.sequences[at] = sequence;
+    this.owners[at] = owner;
+    owner.unackedCount++;
+    this.liveCount++;
+  }
+
+  private clear(at: number): void {
+    this.owners[at] = undefined;
+    this.liveCount--;
+    const mask = this.owners.length - 1;
+    while (this.span > 0 && this.owners[this.head] === undefined) {
+      this.head = (this.head + 1) & mask;
+      this.span--;
+    }
+  }
+
+  /** Index of an outstanding tag, or -1. Tags ascend through the ring, mostly without gaps. */
+  private find(tag: number): number {
+    if (this.span === 0) return -1;
+    const mask = this.owners.length - 1;
+    const guess = tag - this.tags[this.head]!;
+    if (guess >= 0 && guess < this.span) {
+      const at = (this.head + guess) & mask;
+      if (this.tags[at] === tag) return this.owners[at] === undefined ? -1 : at;
+    }
+    let low = 0;
+    let high = this.span - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      const at = (this.head + middle) & mask;
+      const found = this.tags[at]!;
+      if (found === tag) return this.owners[at] === undefined ? -1 : at;
+      if (found < tag) low = middle + 1;
+      else high = middle - 1;
+    }
+    return -1;
+  }
+
+  /** Squeezes out cleared entries; doubles the ring when most of it is alive. */
+  private makeRoom(): void {
+    const { tags, positions, sequences, owners, head, span } = this;
+    const mask = owners.length - 1;
+    const isMostlyLive = this.liveCount * 2 > owners.length;
+    const capacity = Math.max(RING_ENTRIES_MIN, isMostlyLive ? owners.length * 2 : owners.length);
+    this.tags = new Float64Array(capacity);
+    this.positions = new Float64Array(capacity);
+    this.sequences = new Float64Array(capacity);
+    this.owners = new Array<DeliveryOwner | undefined>(capacity).fill(undefined);
+    let kept = 0;
+    for (let i = 0; i < span; i++) {
+      const at = (head + i) & mask;
+      const owner = owners[at];
+      if (owner === undefined) continue;
+      this.tags[kept] = tags[at]!;
+      this.positions[kept] = positions[at]!;
+      this.sequences[kept] = sequences[at]!;
+      this.owners[kept++] = owner;
+    }
+    this.head = 0;
+    this.span = kept;
+  }
+
+  /** The hot end of the way out: deliver method, content header and body in one stretch of the slab. */
+  private writeDelivery(prefix: ByteBlock, tag: number, redelivered: boolean, position: number): void {
+    const segment = this.log.segmentOf(position);
+    const image = this.log.payloadOffset(position);
+    const bodySize = segment.view.getUint32(image + IMAGE_BODY_SIZE, true);
+    const headerLength = segment.view.getUint32(image + IMAGE_CONTENT_HEADER_LENGTH, true);
+    const namesLength = segment.view.getUint16(image + IMAGE_NAMES_LENGTH, true);
+    const isWhole = bodySize < BODY_REFERENCE_BYTES_MIN && bodySize <= this.transport.bodyFrameBytesMax;
+    const bodyFrame = bodySize === 0 || !isWhole ? 0 : bodySize + FRAME_OVERHEAD_BYTES;
+    const tailLength = namesLength + 1 + headerLength + FRAME_OVERHEAD_BYTES + bodyFrame;
+    const prefixLength = prefix.bytes.length;
+
+    let at = this.transport.reserve(prefixLength + 9 + tailLength);
+    const { block } = this.transport;
+    const { bytes, view } = block;
+    copyBytes(prefix, 0, block, at, prefixLength);
+    view.setUint32(at + 3, prefixLength - FRAME_PREFIX_BYTES + 9 + namesLength);
+    at += prefixLength;
+    view.setUint32(at, Math.floor(tag / 4_294_967_296));
+    view.setUint32(at + 4, tag);
+    bytes[at + 8] = redelivered ? 1 : 0;
+    at += 9;
+    copyBytes(segment.block, image + IMAGE_HEADER_BYTES, block, at, tailLength);
+    at += namesLength + 1;
+    view.setUint16(at + 1, this.channelNumber);
+    if (bodyFrame !== 0) view.setUint16(at + headerLength + FRAME_OVERHEAD_BYTES + 1, this.channelNumber);
+    else if (bodySize !== 0) this.writeBody(position, image + bodyOffset(namesLength, headerLength), bodySize);
+  }
+
+  /**
+   * Writes the content (header and body frames) of a record after a method that names it: get-ok and return.
+   * The reference of the caller is enough for the time of the call.
+   */
+  writeContent(position: number): void {
+    const segment = this.log.segmentOf(position);
+    const image = this.log.payloadOffset(position);
+    const bodySize = segment.view.getUint32(image + IMAGE_BODY_SIZE, true);
+    const headerLength = segment.view.getUint32(image + IMAGE_CONTENT_HEADER_LENGTH, true);
+    const namesLength = segment.view.getUint16(image + IMAGE_NAMES_LENGTH, true);
+    const start = image + contentHeaderOffset(namesLength) - FRAME_PREFIX_BYTES;
+    const length = headerLength + FRAME_OVERHEAD_BYTES;
+    const at = this.transport.reserve(length);
+    copyBytes(segment.block, start, this.transport.block, at, length);
+    this.transport.block.view.setUint16(at + 1, this.channelNumber);
+    if (bodySize > 0) this.writeBody(position, image + bodyOffset(namesLength, headerLength), bodySize);
+  }
+
+  /** Body frames of at most the peer's frame-max; large pieces are referred to where they lie. */
+  private writeBody(position: number, bodyStart: number, bodySize: number): void {
+    const { transport } = this;
+    const segment = this.log.segmentOf(position);
+    const pieceMax = transport.bodyFrameBytesMax;
+    for (let sent = 0; sent < bodySize; ) {
+      const piece = Math.min(pieceMax, bodySize - sent);
+      const isReferred = piece >= BODY_REFERENCE_BYTES_MIN;
+      const at = transport.reserve(FRAME_PREFIX_BYTES + (isReferred ? 0 : piece + 1));
+      const { bytes, view } = transport.block;
+      bytes[at] = FRAME_BODY;
+      view.setUint16(at + 1, this.channelNumber);
+      view.setUint32(at + 3, piece);
+      if (isReferred) {
+        this.log.retain(position, 1);
+        transport.refer(segment.bytes.subarray(bodyStart + sent, bodyStart + sent + piece), position);
+        transport.block.bytes[transport.reserve(1)] = FRAME_END;
+      } else {
+        copyBytes(segment.block, bodyStart + sent, transport.block, at + FRAME_PREFIX_BYTES, piece);
+        bytes[at + FRAME_PREFIX_BYTES + piece] = FRAME_END;
+      }
+      sent += piece;
+    }
+  }
+}
+
+/** Tells the queue what became of a delivery, then lets its owner take the next. */
+export function settleDelivery(
+  owner: DeliveryOwner,
+  position: number,
+  sequence: number,
+  kind: Settlement,
+): void {
+  owner.unackedCount--;
+  if (kind === Settlement.Acknowledge) owner.queue.acknowledge(position, sequence);
+  else if (kind === Settlement.Requeue) owner.queue.requeue(position, sequence);
+  else owner.queue.reject(position, sequence);
+  owner.onSettled();
+}
+
+function unknownTag(tag: number): Error {
+  return preconditionFailed(`unknown delivery tag ${tag}`);
+}
+
+/** basic.deliver up to the consumer tag; the length is filled in for each delivery. */
+function deliverPrefix(channel: number, tag: string): ByteBlock {
+  const tagBytes = Buffer.from(tag);
+  const block = allocateBlock(FRAME_PREFIX_BYTES + 4 + 1 + tagBytes.length);
+  block.bytes[0] = FRAME_METHOD;
+  block.view.setUint16(1, channel);
+  block.view.setUint32(3, 0);
+  block.view.setUint32(FRAME_PREFIX_BYTES, 0x003c003c);
+  block.bytes[FRAME_PREFIX_BYTES + 4] = tagBytes.length;
+  block.bytes.set(tagBytes, FRAME_PREFIX_BYTES + 5);
+  return block;
+}

@@ -1,0 +1,155 @@
+/** Class basic, but for publish and ack, which the channel reads itself. */
+import { AmqpError, notAllowed, notImplemented, preconditionFailed, ReplyCode } from '../../amqp/errors.js';
+import { type FieldTable } from '../../amqp/field-table.js';
+import { integerOf } from '../../amqp/field-value.js';
+import {
+  type BasicAck,
+  type BasicConsume,
+  type BasicGet,
+  type BasicNack,
+  type BasicQos,
+  type BasicReject,
+  encodeBasicCancel,
+  encodeBasicCancelOk,
+  encodeBasicConsumeOk,
+  encodeBasicGetEmpty,
+  encodeBasicGetOk,
+  encodeBasicQosOk,
+  encodeBasicRecoverOk,
+  MethodId,
+} from '../../amqp/methods.generated.js';
+import { readImage } from '../../amqp/message-image.js';
+import type { Channel } from '../channel.js';
+import { ChannelConsumer, DeliveryOwner, Settlement } from '../deliveries.js';
+import { REPLY_TO_NAME, startReplyConsumer, stopReplyConsumer } from '../reply-to.js';
+import { lookUp } from './queue.js';
+
+export function qos(channel: Channel, method: BasicQos): void {
+  if (method.prefetchSize !== 0) throw notImplemented(`prefetch_size!=0 (${method.prefetchSize})`);
+  if (method.global) {
+    channel.deliveries.globalPrefetch = method.prefetchCount;
+  } else {
+    // rabbitmq.com/docs/consumer-prefetch: applies to consumers that come; RabbitMQ lifts the channel's limit too.
+    channel.prefetch = method.prefetchCount;
+    channel.deliveries.globalPrefetch = 0;
+  }
+  channel.wakeConsumers();
+  channel.writer.reset();
+  encodeBasicQosOk(channel.writer);
+  channel.send();
+}
+
+export function consume(channel: Channel, method: BasicConsume): void {
+  const { broker } = channel.context;
+  const tag = method.consumerTag === '' ? broker.generateName('amq.ctag-') : method.consumerTag;
+  if (channel.consumers.has(tag)) throw notAllowed(`attempt to reuse consumer tag '${tag}'`);
+  if (method.queue === REPLY_TO_NAME) {
+    startReplyConsumer(channel, tag, method.noAck);
+    return sendConsumeOk(channel, method, tag);
+  }
+  const queue = lookUp(channel, method.queue, 'read');
+  const priority = checkConsumerArguments(method.arguments, queue.name, channel.context.virtualHost.name);
+  const consumer = new ChannelConsumer(
+    { tag, queue, noAck: method.noAck, isExclusive: method.exclusive, priority, prefetch: channel.prefetch },
+    channel.deliveries,
+    (gone) => onCancelledByQueue(channel, gone),
+  );
+  queue.subscribe(consumer);
+  channel.consumers.set(tag, consumer);
+  // Deliveries are written by the turn, so consume-ok always comes first.
+  sendConsumeOk(channel, method, tag);
+}
+
+function sendConsumeOk(channel: Channel, method: BasicConsume, tag: string): void {
+  if (method.noWait) return;
+  channel.writer.reset();
+  encodeBasicConsumeOk(channel.writer, tag);
+  channel.send();
+}
+
+/** rabbitmq.com/docs/consumer-priority. Returns the priority. @throws AmqpError 406 */
+function checkConsumerArguments(args: FieldTable, queueName: string, virtualHost: string): number {
+  const where = `queue '${queueName}' in vhost '${virtualHost}'`;
+  for (const streamOnly of ['x-stream-offset', 'x-stream-filter', 'x-stream-match-unfiltered']) {
+    if (!args.has(streamOnly)) continue;
+    throw preconditionFailed(`invalid arg '${streamOnly}' for ${where} of queue type rabbit_classic_queue`);
+  }
+  const value = args.get('x-priority');
+  if (value === undefined) return 0;
+  const priority = integerOf(value);
+  if (priority === undefined) {
+    throw preconditionFailed(`invalid arg 'x-priority' for ${where}: "expected integer, got ${value.type}"`);
+  }
+  return priority;
+}
+
+/** rabbitmq.com/docs/consumer-cancel: told to clients that said they understand it. */
+function onCancelledByQueue(channel: Channel, consumer: ChannelConsumer): void {
+  if (channel.consumers.get(consumer.tag) !== consumer) return;
+  channel.consumers.delete(consumer.tag);
+  if (!channel.context.takesCancel) return;
+  channel.writer.reset();
+  encodeBasicCancel(channel.writer, consumer.tag, true);
+  channel.send();
+}
+
+export function cancel(channel: Channel, tag: string, isAnswered: boolean): void {
+  const consumer = channel.consumers.get(tag);
+  if (consumer !== undefined && consumer === channel.replyTo?.consumer) {
+    stopReplyConsumer(channel);
+  } else if (consumer !== undefined) {
+    channel.consumers.delete(tag);
+    // Unacked deliveries stay with the channel; an auto-delete queue may go before cancel-ok.
+    consumer.queue.unsubscribe(consumer);
+  }
+  if (!isAnswered) return;
+  channel.writer.reset();
+  encodeBasicCancelOk(channel.writer, tag);
+  channel.send();
+}
+
+export function get(channel: Channel, method: BasicGet): void {
+  const queue = lookUp(channel, method.queue, 'read');
+  const position = queue.get();
+  channel.writer.reset();
+  if (position < 0) {
+    encodeBasicGetEmpty(channel.writer);
+    return channel.send();
+  }
+  const { log } = channel.context.broker;
+  const { deliveries } = channel;
+  const { lastSequence, lastRedelivered } = queue;
+  const owner = method.noAck ? undefined : new DeliveryOwner(queue);
+  const tag = deliveries.numberGet(owner, position, lastSequence);
+  const { exchange, routingKey } = readImage(log.segmentOf(position).block, log.payloadOffset(position));
+  const { ready } = queue.counts();
+  encodeBasicGetOk(channel.writer, tag, lastRedelivered, exchange, routingKey, ready);
+  channel.send();
+  deliveries.writeContent(position);
+  if (method.noAck) queue.acknowledge(position, lastSequence);
+}
+
+export function settle(channel: Channel, method: BasicAck | BasicReject | BasicNack): void {
+  switch (method.id) {
+    case MethodId.BasicAck:
+      return channel.settle(method.deliveryTag, method.multiple, Settlement.Acknowledge);
+    case MethodId.BasicReject:
+      return channel.settle(method.deliveryTag, false, returned(method.requeue));
+    case MethodId.BasicNack:
+      return channel.settle(method.deliveryTag, method.multiple, returned(method.requeue));
+  }
+}
+
+function returned(requeue: boolean): Settlement {
+  return requeue ? Settlement.Requeue : Settlement.Reject;
+}
+
+export function recover(channel: Channel, requeue: boolean, isAnswered: boolean): void {
+  if (!requeue) throw new AmqpError(ReplyCode.NotImplemented, 'requeue=false');
+  channel.deliveries.settle(0, true, Settlement.Requeue);
+  if (channel.deliveries.globalPrefetch !== 0) channel.wakeConsumers();
+  if (!isAnswered) return;
+  channel.writer.reset();
+  encodeBasicRecoverOk(channel.writer);
+  channel.send();
+}

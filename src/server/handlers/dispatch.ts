@@ -1,0 +1,116 @@
+/** The methods of a channel, but for the two hot ones that the channel reads itself: decodes and hands on. */
+import { AmqpError, commandInvalid, frameError, channelError, ReplyCode } from '../../amqp/errors.js';
+import {
+  type ClientMethod,
+  decodeMethod,
+  isKnownMethod,
+  MethodId,
+  methodName,
+} from '../../amqp/methods.generated.js';
+import { DecodeError } from '../../amqp/method-reader.js';
+import { erlangBinary } from '../../amqp/frame-reader.js';
+import { type Channel, ChannelPhase } from '../channel.js';
+import * as basic from './basic.js';
+import * as channelClass from './channel.js';
+import * as exchange from './exchange.js';
+import * as modes from './modes.js';
+import * as queue from './queue.js';
+
+/** A method that RabbitMQ knows nothing of ends its connection without a word; so does an unreadable table. */
+export class UnknownMethodError extends Error {}
+
+/**
+ * Handles a method whose arguments are `bytes[start..end)`.
+ * @throws AmqpError with the scope its code has
+ */
+export function onChannelMethod(
+  channel: Channel,
+  id: number,
+  bytes: Buffer,
+  start: number,
+  end: number,
+): void {
+  if (!isKnownMethod(id)) throw new UnknownMethodError(`unknown method ${methodName(id)}`);
+  const method = decode(id, bytes, start, end);
+  if (channel.phase === ChannelPhase.Unopened && id !== MethodId.ChannelOpen) {
+    throw channelError("expected 'channel.open'");
+  }
+  if (method === undefined) throw commandInvalid('unimplemented method');
+  dispatch(channel, method);
+}
+
+function decode(id: number, bytes: Buffer, start: number, end: number): ClientMethod | undefined {
+  try {
+    return decodeMethod(id, bytes, start, end);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw frameError(`cannot decode <<${erlangBinary(bytes.subarray(start, end))}>>`);
+  }
+}
+
+function dispatch(channel: Channel, method: ClientMethod): void {
+  switch (method.id) {
+    case MethodId.ChannelOpen:
+      return channelClass.open(channel);
+    case MethodId.ChannelFlow:
+      return channelClass.flow(channel, method);
+    case MethodId.ChannelFlowOk:
+      return;
+    case MethodId.ChannelClose:
+      return channel.context.closeChannel(channel, true);
+    case MethodId.ChannelCloseOk:
+      return channel.context.closeChannel(channel, false);
+    case MethodId.AccessRequest:
+      return channelClass.accessRequest(channel);
+    case MethodId.ExchangeDeclare:
+      return exchange.declare(channel, method);
+    case MethodId.ExchangeDelete:
+      return exchange.remove(channel, method);
+    case MethodId.ExchangeBind:
+      return exchange.bind(channel, method);
+    case MethodId.ExchangeUnbind:
+      return exchange.unbind(channel, method);
+    case MethodId.QueueDeclare:
+      return queue.declare(channel, method);
+    case MethodId.QueueBind:
+      return queue.bind(channel, method);
+    case MethodId.QueueUnbind:
+      return queue.unbind(channel, method);
+    case MethodId.QueuePurge:
+      return queue.purge(channel, method);
+    case MethodId.QueueDelete:
+      return queue.remove(channel, method);
+    case MethodId.BasicQos:
+      return basic.qos(channel, method);
+    case MethodId.BasicConsume:
+      return basic.consume(channel, method);
+    case MethodId.BasicCancel:
+      return basic.cancel(channel, method.consumerTag, !method.noWait);
+    case MethodId.BasicCancelOk:
+      // RabbitMQ takes it for a cancel that wants no answer.
+      return basic.cancel(channel, method.consumerTag, false);
+    case MethodId.BasicGet:
+      return basic.get(channel, method);
+    case MethodId.BasicAck:
+    case MethodId.BasicReject:
+    case MethodId.BasicNack:
+      return basic.settle(channel, method);
+    case MethodId.BasicRecover:
+      return basic.recover(channel, method.requeue, true);
+    case MethodId.BasicRecoverAsync:
+      return basic.recover(channel, method.requeue, false);
+    case MethodId.ConfirmSelect:
+      return modes.confirmSelect(channel, method);
+    case MethodId.TxSelect:
+      return modes.txSelect(channel);
+    case MethodId.TxCommit:
+      return modes.txCommit(channel);
+    case MethodId.TxRollback:
+      return modes.txRollback(channel);
+    case MethodId.BasicPublish:
+      throw frameError('cannot decode basic.publish');
+    default:
+      // connection.* belongs on channel 0.
+      throw new AmqpError(ReplyCode.CommandInvalid, 'unimplemented method');
+  }
+}

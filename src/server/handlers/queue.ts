@@ -1,0 +1,172 @@
+/** Class queue. The order of the checks is RabbitMQ's: it decides which of several errors a client sees. */
+import { accessRefused, notFound, preconditionFailed } from '../../amqp/errors.js';
+import {
+  encodeQueueBindOk,
+  encodeQueueDeclareOk,
+  encodeQueueDeleteOk,
+  encodeQueuePurgeOk,
+  encodeQueueUnbindOk,
+  type QueueBind,
+  type QueueDeclare,
+  type QueueDelete,
+  type QueuePurge,
+  type QueueUnbind,
+} from '../../amqp/methods.generated.js';
+import type { Queue } from '../../queues/queue.js';
+import { checkTypeProperties, deadLetterExchangeOf, queueTypeOf } from '../../queues/queue-arguments.js';
+import { authorize } from '../authorize.js';
+import type { Channel } from '../channel.js';
+import { REPLY_TO_NAME, REPLY_TO_PREFIX } from '../reply-to.js';
+import { defaultExchangeRefused } from './exchange.js';
+import { stripLineBreaks } from './names.js';
+
+export function declare(channel: Channel, method: QueueDeclare): void {
+  const { virtualHost } = channel.context;
+  const name = stripLineBreaks(method.queue);
+  if (isReplyName(name)) return declareReplyQueue(channel, method, name);
+  const queue = method.passive
+    ? virtualHost.queueFor(name, channel.context.owner)
+    : declareActively(channel, method, name);
+  channel.lastQueueName = queue.name;
+  if (method.noWait) return;
+  const { ready, consumers } = queue.counts();
+  channel.writer.reset();
+  encodeQueueDeclareOk(channel.writer, queue.name, ready, consumers);
+  channel.send();
+}
+
+function declareActively(channel: Channel, method: QueueDeclare, requestedName: string): Queue {
+  const { context } = channel;
+  const { virtualHost, broker } = context;
+  const isServerNamed = requestedName === '';
+  const name = isServerNamed ? broker.generateName('amq.gen-') : requestedName;
+  const place = { queue: name, virtualHost: virtualHost.name };
+  const type = queueTypeOf(method.arguments);
+  if (isServerNamed && type !== 'classic') {
+    throw preconditionFailed(`Cannot declare a server-named queue for type rabbit_${type}_queue`);
+  }
+  // Before a look whether it exists: not even its owner may declare a server-named queue by name.
+  if (!isServerNamed && name.startsWith('amq.')) {
+    throw accessRefused(`queue name '${name}' contains reserved prefix 'amq.*'`);
+  }
+  authorize(context, 'configure', 'queue', name);
+  const declared = {
+    name,
+    // An exclusive queue is never durable: it goes with its connection (RabbitMQ stores it so).
+    durable: method.durable && !method.exclusive,
+    autoDelete: method.autoDelete,
+    exclusiveOwner: method.exclusive ? context.owner : undefined,
+    arguments: method.arguments,
+  };
+  const existing = virtualHost.queues.get(name);
+  if (existing !== undefined) {
+    virtualHost.checkQueueEquivalent(existing, declared);
+    return existing;
+  }
+  const deadLetterExchange = deadLetterExchangeOf(method.arguments, place);
+  if (deadLetterExchange !== undefined) {
+    authorize(context, 'read', 'queue', name);
+    authorize(context, 'write', 'exchange', deadLetterExchange);
+  }
+  checkTypeProperties(type, method, place);
+  return virtualHost.addQueue(declared);
+}
+
+export function bind(channel: Channel, method: QueueBind): void {
+  const { queueName, exchangeName, routingKey } = checkNames(channel, method);
+  const { virtualHost, owner } = channel.context;
+  const source = virtualHost.exchangeNamed(exchangeName);
+  virtualHost.bind(source, virtualHost.queueFor(queueName, owner), routingKey, method.arguments);
+  if (method.noWait) return;
+  channel.writer.reset();
+  encodeQueueBindOk(channel.writer);
+  channel.send();
+}
+
+export function unbind(channel: Channel, method: QueueUnbind): void {
+  const { queueName, exchangeName, routingKey } = checkNames(channel, method);
+  const { virtualHost, owner } = channel.context;
+  const source = virtualHost.exchanges.get(exchangeName);
+  if (source !== undefined && virtualHost.queues.has(queueName)) {
+    virtualHost.unbind(source, virtualHost.queueFor(queueName, owner), routingKey, method.arguments);
+  }
+  channel.writer.reset();
+  encodeQueueUnbindOk(channel.writer);
+  channel.send();
+}
+
+export function purge(channel: Channel, method: QueuePurge): void {
+  const queue = lookUp(channel, method.queue, 'read');
+  const count = queue.purge();
+  if (method.noWait) return;
+  channel.writer.reset();
+  encodeQueuePurgeOk(channel.writer, count);
+  channel.send();
+}
+
+export function remove(channel: Channel, method: QueueDelete): void {
+  const { virtualHost, owner } = channel.context;
+  const name = queueNameOf(channel, stripLineBreaks(method.queue));
+  authorize(channel.context, 'configure', 'queue', name);
+  let count = 0;
+  // Deleting what is not there succeeds (rabbitmq.com/docs/specification#rules).
+  if (virtualHost.queues.has(name)) {
+    const queue = virtualHost.queueFor(name, owner);
+    const { ready, consumers } = queue.counts();
+    const where = `queue '${name}' in vhost '${virtualHost.name}'`;
+    if (method.ifEmpty && ready > 0) throw preconditionFailed(`${where} not empty`);
+    if (method.ifUnused && consumers > 0) throw preconditionFailed(`${where} in use`);
+    count = virtualHost.deleteQueue(queue);
+  }
+  if (method.noWait) return;
+  channel.writer.reset();
+  encodeQueueDeleteOk(channel.writer, count);
+  channel.send();
+}
+
+/** The queue a method names, for one kind of access. @throws AmqpError 403, 404 or 405 */
+export function lookUp(channel: Channel, requestedName: string, access: 'read'): Queue {
+  const { virtualHost, owner } = channel.context;
+  const name = queueNameOf(channel, requestedName);
+  authorize(channel.context, access, 'queue', name);
+  return virtualHost.queueFor(name, owner);
+}
+
+/** AMQP 0-9-1: an empty name is the queue declared last on the channel. */
+function queueNameOf(channel: Channel, name: string): string {
+  if (name !== '') return name;
+  if (channel.lastQueueName === '') throw notFound('no previously declared queue');
+  return channel.lastQueueName;
+}
+
+function checkNames(
+  channel: Channel,
+  method: QueueBind | QueueUnbind,
+): { queueName: string; exchangeName: string; routingKey: string } {
+  const { context } = channel;
+  const requestedName = stripLineBreaks(method.queue);
+  const exchangeName = stripLineBreaks(method.exchange);
+  const queueName = queueNameOf(channel, requestedName);
+  // An empty key means the queue's name too, but only when the queue was not named (RabbitMQ).
+  const isBothEmpty = requestedName === '' && method.routingKey === '';
+  authorize(context, 'write', 'queue', queueName);
+  if (exchangeName === '') throw defaultExchangeRefused();
+  authorize(context, 'read', 'exchange', exchangeName);
+  return { queueName, exchangeName, routingKey: isBothEmpty ? queueName : method.routingKey };
+}
+
+function isReplyName(name: string): boolean {
+  return name === REPLY_TO_NAME || name.startsWith(REPLY_TO_PREFIX);
+}
+
+/** rabbitmq.com/docs/direct-reply-to: declaring a reply address tells whether its requester is still there. */
+function declareReplyQueue(channel: Channel, method: QueueDeclare, name: string): void {
+  const { virtualHost } = channel.context;
+  if (name !== REPLY_TO_NAME && !virtualHost.hasReplyQueue(name)) {
+    throw notFound(`no queue '${name}' in vhost '${virtualHost.name}'`);
+  }
+  if (method.noWait) return;
+  channel.writer.reset();
+  encodeQueueDeclareOk(channel.writer, name, 0, 1);
+  channel.send();
+}

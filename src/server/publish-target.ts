@@ -1,0 +1,125 @@
+/**
+ * Where a channel publishes to: the exchange and routing key of the last publish, what is permitted there, and the
+ * route. Publishers mostly repeat themselves, so everything found stays until the names change, or a change of
+ * definitions or permissions makes it doubtful (two integers tell).
+ */
+import { accessRefused, frameError } from '../amqp/errors.js';
+import { decodeTable, FieldTable } from '../amqp/field-table.js';
+import { utf8At } from '../amqp/field-text.js';
+import { readImage } from '../amqp/message-image.js';
+import type { BrokerExchange, Route, RouteRequest } from '../broker/router.js';
+import { authorize } from './authorize.js';
+import type { ConnectionContext } from './connection-context.js';
+
+export class PublishTarget implements RouteRequest {
+  exchangeName = '';
+  routingKey = '';
+  /** The routing key, and for the message at hand the keys of its CC and BCC headers. */
+  routingKeys: readonly string[] = [''];
+
+  private readonly context: ConnectionContext;
+  private exchange: BrokerExchange | undefined;
+  private route: Route | undefined;
+  private routerGeneration = -1;
+  private usersGeneration = -1;
+  /** Where the headers of the message at hand lie, undecoded; the end is 0 when it has none. */
+  private headerBytes: Buffer | undefined;
+  private headersStart = 0;
+  private headersEnd = 0;
+
+  constructor(context: ConnectionContext) {
+    this.context = context;
+  }
+
+  /** Takes new names: two short strings, one behind the other. @throws AmqpError 501 unless they are UTF-8 */
+  rename(names: Buffer): void {
+    const keyAt = 1 + names[0]!;
+    const exchangeName = utf8At(names, 1, keyAt);
+    const routingKey = utf8At(names, keyAt + 1, keyAt + 1 + names[keyAt]!);
+    if (exchangeName === undefined || routingKey === undefined) {
+      throw frameError('Malformed UTF-8 in shortstr');
+    }
+    if (exchangeName !== this.exchangeName) this.exchange = undefined;
+    this.exchangeName = exchangeName;
+    this.routingKey = routingKey;
+    this.routingKeys = [routingKey];
+    this.route = undefined;
+  }
+
+  /** @throws AmqpError 403 without permission to write or for an internal exchange, 404 without an exchange */
+  resolveExchange(): void {
+    const { broker, virtualHost } = this.context;
+    if (
+      this.exchange !== undefined &&
+      this.routerGeneration === virtualHost.router.generation &&
+      this.usersGeneration === broker.users.generation
+    ) {
+      return;
+    }
+    this.route = undefined;
+    this.exchange = undefined;
+    authorize(this.context, 'write', 'exchange', this.exchangeName);
+    const exchange = virtualHost.exchangeNamed(this.exchangeName);
+    if (exchange.internal) {
+      throw accessRefused(
+        `cannot publish to internal exchange '${exchange.name}' in vhost '${virtualHost.name}'`,
+      );
+    }
+    this.exchange = exchange;
+    this.routerGeneration = virtualHost.router.generation;
+    this.usersGeneration = broker.users.generation;
+  }
+
+  /** The message at hand has headers: an exchange may route by them. */
+  setHeaders(bytes: Buffer, start: number, end: number): void {
+    this.headerBytes = bytes;
+    this.headersStart = start;
+    this.headersEnd = end;
+  }
+
+  /** The message at hand goes to more keys than its own. */
+  addRoutingKeys(keys: readonly string[]): void {
+    this.routingKeys = [...this.routingKeys, ...keys];
+  }
+
+  headers(): FieldTable {
+    if (this.headerBytes === undefined) return FieldTable.EMPTY;
+    return decodeTable(this.headerBytes, this.headersStart, this.headersEnd);
+  }
+
+  /** The queues of the message at hand, whose exchange has been resolved. */
+  findRoute(): Route {
+    if (this.routingKeys.length > 1) return this.findOnce();
+    if (this.route !== undefined) {
+      this.headerBytes = undefined;
+      return this.route;
+    }
+    const { router } = this.context.virtualHost;
+    const exchange = this.exchange!;
+    const remembered = router.recall(exchange, this.routingKey);
+    if (remembered !== undefined) {
+      this.headerBytes = undefined;
+      this.route = remembered;
+      return remembered;
+    }
+    const route = router.route(exchange, this);
+    this.headerBytes = undefined;
+    // Only what depends on nothing but the names is kept.
+    this.route = router.recall(exchange, this.routingKey);
+    return route;
+  }
+
+  private findOnce(): Route {
+    const route = this.context.virtualHost.router.route(this.exchange!, this);
+    this.routingKeys = [this.routingKey];
+    this.headerBytes = undefined;
+    return route;
+  }
+
+  /** Exchange and routing key of a record in the log. */
+  namesAt(position: number): { exchange: string; routingKey: string } {
+    const { log } = this.context.broker;
+    return readImage(log.segmentOf(position).block, log.payloadOffset(position));
+  }
+}
+

@@ -1,0 +1,41 @@
+/**
+ * Direct reply-to (rabbitmq.com/docs/direct-reply-to): a consumer on a pseudo queue gets replies without a queue
+ * being declared. Behind it is an ordinary queue that only its own random name reaches, which lives as long as
+ * the consumer: replies then share the way, and the limits, of every other delivery.
+ */
+import type { Queue } from '../queues/queue.js';
+import { preconditionFailed } from '../amqp/errors.js';
+import type { Channel } from './channel.js';
+import { ChannelConsumer } from './deliveries.js';
+
+/** What a client consumes from, and puts into the reply-to property of its requests. */
+export const REPLY_TO_NAME = 'amq.rabbitmq.reply-to';
+/** Before the opaque part of a reply address. */
+export const REPLY_TO_PREFIX = `${REPLY_TO_NAME}.`;
+
+export interface ReplyConsumer {
+  readonly queue: Queue;
+  readonly consumer: ChannelConsumer;
+}
+
+/** Starts the reply consumer of a channel. @throws AmqpError 406 when it wants acknowledgements or is the second */
+export function startReplyConsumer(channel: Channel, tag: string, noAck: boolean): void {
+  if (!noAck) throw preconditionFailed('reply consumer cannot acknowledge');
+  if (channel.replyTo !== undefined) throw preconditionFailed('reply consumer already set');
+  const { broker, virtualHost } = channel.context;
+  const queue = virtualHost.addReplyQueue(broker.generateName(REPLY_TO_PREFIX));
+  const options = { tag, queue, noAck, isExclusive: false, priority: 0, prefetch: 0 };
+  const consumer = new ChannelConsumer(options, channel.deliveries, () => {});
+  channel.replyTo = { queue, consumer };
+  channel.consumers.set(tag, consumer);
+  queue.subscribe(consumer);
+}
+
+/** Ends it: later replies go nowhere. */
+export function stopReplyConsumer(channel: Channel): void {
+  const { replyTo } = channel;
+  if (replyTo === undefined) return;
+  channel.replyTo = undefined;
+  channel.consumers.delete(replyTo.consumer.tag);
+  channel.context.virtualHost.deleteReplyQueue(replyTo.queue);
+}

@@ -1,0 +1,111 @@
+/** The broker on the network: listeners, the connections they accept, and an orderly end. */
+import { createServer, type Server, type Socket } from 'node:net';
+import { ReplyCode } from '../amqp/errors.js';
+import { Broker } from '../broker/broker.js';
+import type { BrokerConfig } from '../broker/broker-config.js';
+import { type Clock, SystemClock } from '../lib/clock.js';
+import { SHUTDOWN_TIMEOUT_MS } from '../lib/limits.js';
+import type { Logger } from '../lib/logger.js';
+import { type Random, SystemRandom } from '../lib/random.js';
+import { Connection } from './connection.js';
+
+export interface ServerOptions {
+  readonly config: BrokerConfig;
+  /** Addresses to listen on; all get the same port. */
+  readonly hosts: readonly string[];
+  /** 0 is any free port. */
+  readonly port: number;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+export interface RunningServer {
+  readonly broker: Broker;
+  readonly port: number;
+  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  /** Open connections. */
+  readonly connectionCount: number;
+  /** Closes clients with 320 CONNECTION_FORCED, waits for them a while, and releases everything. */
+  close(reason?: string): Promise<void>;
+}
+
+/** Starts a broker and its listeners. @throws the listen error (code EADDRINUSE and so on), with nothing left open */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { config, logger, clock = new SystemClock(), random = new SystemRandom() } = options;
+  const broker = new Broker({ config, clock, random, logger, defer: (turn) => setImmediate(turn) });
+  const connections = new Set<Connection>();
+  const accept = (socket: Socket): void => {
+    // Small frames must not wait for the acknowledgement of earlier ones.
+    socket.setNoDelay(true);
+    connections.add(new Connection(broker, socket, (gone) => connections.delete(gone)));
+  };
+  const listeners: Server[] = [];
+  const addresses: { host: string; port: number }[] = [];
+  try {
+    let { port } = options;
+    for (const host of options.hosts) {
+      const listener = await listen(accept, host, port);
+      listeners.push(listener);
+      port = portOf(listener);
+      addresses.push({ host, port });
+      logger.info({ host, port }, `started TCP listener on ${host.includes(':') ? `[${host}]` : host}:${port}`);
+    }
+  } catch (error) {
+    for (const listener of listeners) listener.close();
+    broker.close();
+    throw error;
+  }
+  let closing: Promise<void> | undefined;
+  return {
+    broker,
+    port: addresses[0]!.port,
+    addresses,
+    get connectionCount() {
+      return connections.size;
+    },
+    close: (reason = 'shutdown') => {
+      closing ??= shutDown(broker, listeners, connections, reason);
+      return closing;
+    },
+  };
+}
+
+async function shutDown(
+  broker: Broker,
+  listeners: readonly Server[],
+  connections: ReadonlySet<Connection>,
+  reason: string,
+): Promise<void> {
+  const closed = listeners.map((listener) => new Promise<void>((resolve) => listener.close(() => resolve())));
+  for (const connection of [...connections]) {
+    connection.close(
+      ReplyCode.ConnectionForced,
+      `broker forced connection closure with reason '${reason}'`,
+    );
+  }
+  // A listener is closed once its last connection is gone: those that do not answer are dropped.
+  const timer = broker.clock.after(SHUTDOWN_TIMEOUT_MS, () => {
+    for (const connection of [...connections]) connection.destroy();
+  });
+  await Promise.all(closed);
+  timer.cancel();
+  broker.close();
+}
+
+function listen(accept: (socket: Socket) => void, host: string, port: number): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const listener = createServer({ allowHalfOpen: false }, accept);
+    listener.once('error', reject);
+    listener.listen({ host, port, backlog: 1024 }, () => {
+      listener.off('error', reject);
+      resolve(listener);
+    });
+  });
+}
+
+function portOf(listener: Server): number {
+  const address = listener.address();
+  if (address === null || typeof address === 'string') throw new Error('the listener has no port');
+  return address.port;
+}

@@ -1,0 +1,60 @@
+/**
+ * A transaction of one channel (class tx): publishes and settlements wait for the commit. Routes are found and
+ * delivery tags checked when the methods come, so their errors come then too; returns and everything that queues
+ * see happen at the commit (rabbitmq.com/docs/semantics#tx).
+ */
+import { preconditionFailed } from '../amqp/errors.js';
+import type { Route } from '../broker/router.js';
+import type { MessageLog } from '../store/message-log.js';
+import type { Channel } from './channel.js';
+import { type Deliveries, type HeldSettlement, type Settlement, settleDelivery } from './deliveries.js';
+
+interface HeldPublish {
+  /** The transaction holds one reference of the record. */
+  readonly position: number;
+  readonly route: Route;
+  readonly mandatory: boolean;
+}
+
+export class Transaction {
+  private publishes: HeldPublish[] = [];
+  private settlements: HeldSettlement[] = [];
+
+  publish(log: MessageLog, position: number, route: Route, mandatory: boolean): void {
+    log.retain(position, 1);
+    this.publishes.push({ position, route, mandatory });
+  }
+
+  /** @throws AmqpError 406 for a delivery tag that is not outstanding */
+  settle(deliveries: Deliveries, tag: number, multiple: boolean, kind: Settlement): void {
+    deliveries.hold(tag, multiple, kind, this.settlements);
+  }
+
+  /** Carries out what was held. @throws AmqpError 406 when a queue rejected a publish */
+  commit(channel: Channel): void {
+    const { log } = channel.context.broker;
+    const { publishes, settlements } = this;
+    this.publishes = [];
+    this.settlements = [];
+    let isComplete = true;
+    for (const { position, route, mandatory } of publishes) {
+      const queues = route.filter((queue) => !queue.isDeleted);
+      if (queues.length > 0) isComplete = channel.enqueue(position, queues) && isComplete;
+      else if (mandatory && route.length === 0) channel.returnMessage(position, 'NO_ROUTE');
+      log.release(position);
+    }
+    for (const { owner, position, sequence, kind } of settlements) {
+      settleDelivery(owner, position, sequence, kind);
+    }
+    if (!isComplete) throw preconditionFailed('partial tx completion');
+  }
+
+  /** Forgets the publishes; the settled deliveries are outstanding again, and are not redelivered. */
+  rollback(channel: Channel): void {
+    const { log } = channel.context.broker;
+    for (const { position } of this.publishes) log.release(position);
+    channel.deliveries.restore(this.settlements);
+    this.publishes = [];
+    this.settlements = [];
+  }
+}
