@@ -1,0 +1,45 @@
+/** What the tests that use amqplib's promise API share. */
+import {
+  type Channel,
+  type ChannelModel,
+  type ConsumeMessage,
+  connect,
+  type Message,
+  type Options,
+} from 'amqplib';
+import { onTestFinished } from 'vitest';
+import { Inbox } from './inbox.js';
+
+/** An amqplib connection that is closed when the test is over, unless the test closed it. */
+export async function connectAmqplib(url: string): Promise<ChannelModel> {
+  const connection = await connect(url);
+  let open = true;
+  connection.on('close', () => {
+    open = false;
+  });
+  onTestFinished(async () => {
+    if (open) await connection.close();
+  });
+  return connection;
+}
+
+/** A channel on a connection of its own, as a program that does one thing has it. */
+export async function openChannel(url: string): Promise<Channel> {
+  return (await connectAmqplib(url)).createChannel();
+}
+
+/** Consumes into an inbox. The broker's cancellation (amqplib calls back with `null`) is not pushed. */
+export async function consume(channel: Channel, queue: string, options: Options.Consume = {}) {
+  const messages = new Inbox<ConsumeMessage>();
+  const receive = (message: ConsumeMessage | null) => {
+    if (message !== null) messages.push(message);
+  };
+  const { consumerTag } = await channel.consume(queue, receive, options);
+  return { messages, consumerTag };
+}
+
+/** The body of a message as text. Consumers and basic.get may hand over none, hence the check. */
+export function text(message: Message | null | false): string {
+  if (message === null || message === false) throw new Error('expected a message');
+  return message.content.toString();
+}
