@@ -5,12 +5,15 @@
  *
  *   0        u32  body size in bytes (B)
  *   4        u32  content header payload length in bytes (H)
- *   8        u16  length of the names in bytes (N)
- *   10       u16  flags, IMAGE_*
- *   12       exchange, routing key: two short strings, N bytes together
- *   12+N     frame end 0xCE (the deliver frame ends here)
- *   13+N     content header frame: 02, channel u16, length u32 = H, payload (H), 0xCE
- *   21+N+H   body frame: 03, channel u16, length u32 = B, body (B), 0xCE      (absent when B is 0)
+ *   8        f64  when it was published, milliseconds since 1970
+ *   16       f64  when it expires by its own expiration property, the same; Infinity without one
+ *   24       u16  length of the names in bytes (N)
+ *   26       u8   flags, IMAGE_*
+ *   27       u8   priority; 0 without IMAGE_HAS_PRIORITY
+ *   28       exchange, routing key: two short strings, N bytes together
+ *   28+N     frame end 0xCE (the deliver frame ends here)
+ *   29+N     content header frame: 02, channel u16, length u32 = H, payload (H), 0xCE
+ *   37+N+H   body frame: 03, channel u16, length u32 = B, body (B), 0xCE      (absent when B is 0)
  *
  * The fixed header is little-endian, the frames are big-endian as on the wire. The channel numbers are whatever
  * the publisher sent: a delivery overwrites them. A body that does not fit the receiver's frame-max is sent in
@@ -18,16 +21,21 @@
  */
 import type { ByteBlock } from '../lib/bytes.js';
 
-export const IMAGE_HEADER_BYTES = 12;
+export const IMAGE_HEADER_BYTES = 28;
 export const IMAGE_BODY_SIZE = 0;
 export const IMAGE_CONTENT_HEADER_LENGTH = 4;
-export const IMAGE_NAMES_LENGTH = 8;
-export const IMAGE_FLAGS = 10;
+export const IMAGE_PUBLISHED_MS = 8;
+export const IMAGE_DEADLINE_MS = 16;
+export const IMAGE_NAMES_LENGTH = 24;
+export const IMAGE_FLAGS = 26;
+export const IMAGE_PRIORITY = 27;
 
 /** delivery-mode is 2. */
 export const IMAGE_PERSISTENT = 1;
 /** The headers' death history was written by the broker; one that a publisher made up does not count. */
 export const IMAGE_DEATH_HISTORY = 2;
+/** The message has a priority, which may be 0. */
+export const IMAGE_HAS_PRIORITY = 4;
 
 export const FRAME_END = 0xce;
 export const FRAME_METHOD = 1;
@@ -58,6 +66,16 @@ export function bodyOffset(namesLength: number, contentHeaderLength: number): nu
   return contentHeaderOffset(namesLength) + contentHeaderLength + 1 + FRAME_PREFIX_BYTES;
 }
 
+/** What the broker itself notes about a message. */
+export interface ImageNotes {
+  publishedMs: number;
+  /** Infinity without an expiration property. */
+  deadlineMs: number;
+  /** IMAGE_* bits. */
+  flags: number;
+  priority: number;
+}
+
 /** Writes everything of an image but the names, the content header's payload and the body. */
 export function writeImageFrame(
   block: ByteBlock,
@@ -65,13 +83,16 @@ export function writeImageFrame(
   namesLength: number,
   contentHeaderLength: number,
   bodySize: number,
-  flags: number,
+  notes: Readonly<ImageNotes>,
 ): void {
   const { bytes, view } = block;
   view.setUint32(offset + IMAGE_BODY_SIZE, bodySize, true);
   view.setUint32(offset + IMAGE_CONTENT_HEADER_LENGTH, contentHeaderLength, true);
+  view.setFloat64(offset + IMAGE_PUBLISHED_MS, notes.publishedMs, true);
+  view.setFloat64(offset + IMAGE_DEADLINE_MS, notes.deadlineMs, true);
   view.setUint16(offset + IMAGE_NAMES_LENGTH, namesLength, true);
-  view.setUint16(offset + IMAGE_FLAGS, flags, true);
+  bytes[offset + IMAGE_FLAGS] = notes.flags;
+  bytes[offset + IMAGE_PRIORITY] = notes.priority;
   let p = offset + IMAGE_HEADER_BYTES + namesLength;
   bytes[p++] = FRAME_END;
   bytes[p] = FRAME_HEADER;
@@ -85,14 +106,13 @@ export function writeImageFrame(
 }
 
 /** A message read back from its image, for the places that need its parts (dead letters, tests, tracing). */
-export interface MessageParts {
+export interface MessageParts extends Readonly<ImageNotes> {
   readonly exchange: string;
   readonly routingKey: string;
   /** The content header's payload: class id, weight, body size, flags, properties. A view, not a copy. */
   readonly contentHeader: Buffer;
   /** A view, not a copy. */
   readonly body: Buffer;
-  readonly flags: number;
 }
 
 export function readImage(block: ByteBlock, offset: number): MessageParts {
@@ -110,6 +130,9 @@ export function readImage(block: ByteBlock, offset: number): MessageParts {
     routingKey: bytes.toString('utf8', keyStart, keyStart + bytes[keyStart - 1]!),
     contentHeader: bytes.subarray(headerStart, headerStart + headerLength),
     body: bodySize === 0 ? bytes.subarray(0, 0) : bytes.subarray(bodyStart, bodyStart + bodySize),
-    flags: view.getUint16(offset + IMAGE_FLAGS, true),
+    publishedMs: view.getFloat64(offset + IMAGE_PUBLISHED_MS, true),
+    deadlineMs: view.getFloat64(offset + IMAGE_DEADLINE_MS, true),
+    flags: bytes[offset + IMAGE_FLAGS]!,
+    priority: bytes[offset + IMAGE_PRIORITY]!,
   };
 }

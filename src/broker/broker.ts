@@ -30,12 +30,15 @@ export class Broker implements VirtualHostEnvironment {
   readonly scheduler: Scheduler;
   readonly slabs = new SlabPool(OUTPUT_SLAB_BYTES, OUTPUT_SLABS_IDLE_MAX);
   readonly memoryAlarm: MemoryAlarm;
+  /** Wall time of the bytes being handled, in milliseconds: read once per socket read, not per message. */
+  receivedAtMs: number;
   private readonly virtualHostsByName = new Map<string, VirtualHost>();
   private lastQueueId = 0;
 
   constructor({ config, clock, random, logger, defer }: BrokerDependencies) {
     this.config = config;
     this.clock = clock;
+    this.receivedAtMs = clock.nowMs();
     this.random = random;
     this.logger = logger;
     this.memoryAlarm = new MemoryAlarm(config.memoryLimitBytes, (isActive, heldBytes) => {

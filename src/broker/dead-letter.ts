@@ -3,16 +3,16 @@
  * dead-letter exchange, with its history in the headers. A missing exchange, or one that routes it nowhere,
  * drops it.
  */
-import { IMAGE_DEATH_HISTORY, readImage } from '../amqp/message-image.js';
-import { CONTENT_HEADER_FIXED_BYTES } from '../amqp/message-image.js';
+import { CONTENT_HEADER_FIXED_BYTES, IMAGE_DEATH_HISTORY, readImage } from '../amqp/message-image.js';
 import { decodeProperties, encodeProperties } from '../amqp/properties.js';
+import { SHORT_STRING_BYTES_MAX } from '../lib/limits.js';
 import type { DeadLetterReason, Queue } from '../queues/queue.js';
 import { keysOfHeader } from './carbon-copies.js';
 import { withDeath, wouldCycle } from './death-headers.js';
 import { writeMessage } from './message-writer.js';
 import type { VirtualHost } from './virtual-host.js';
 
-/** Takes over one reference of `position`. */
+/** Publishes a copy of a dead message; the message itself stays the caller's to release. */
 export function deadLetter(
   virtualHost: VirtualHost,
   queue: Queue,
@@ -23,7 +23,6 @@ export function deadLetter(
   const exchange =
     deadLetterExchange === undefined ? undefined : virtualHost.exchanges.get(deadLetterExchange);
   if (exchange !== undefined) republish(virtualHost, queue, position, reason, exchange.name);
-  virtualHost.log.release(position);
 }
 
 function republish(
@@ -59,7 +58,8 @@ function republish(
   const route = virtualHost.router
     .route(exchange, { routingKeys, headers: () => headers })
     .filter((target) => !wouldCycle(headers, target.name, reason));
-  if (route.length === 0) return;
+  // Nothing bounds the argument it comes from; a key that fits no short string reaches no consumer.
+  if (route.length === 0 || Buffer.byteLength(routingKey) > SHORT_STRING_BYTES_MAX) return;
 
   // The expiration goes, or the copy would expire again at once where it waits.
   const encoded = encodeProperties({ ...properties, headers, expiration: undefined });
@@ -69,9 +69,11 @@ function republish(
     routingKey,
     contentHeader: Buffer.concat([fixed, encoded]),
     body: dead.body,
+    publishedMs: virtualHost.environment.nowMs(),
+    deadlineMs: Number.POSITIVE_INFINITY,
     flags: dead.flags | IMAGE_DEATH_HISTORY,
+    priority: dead.priority,
   });
   log.retain(copy, route.length);
   for (const target of route) target.publish(copy);
 }
-

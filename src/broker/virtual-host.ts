@@ -2,12 +2,7 @@
  * A virtual host: the exchanges, queues and bindings of one namespace, and the rules by which they come, change
  * and go. Permissions are the channel's affair; what is asked for here has been allowed.
  */
-import {
-  type AmqpError,
-  notFound,
-  preconditionFailed,
-  resourceLocked,
-} from '../amqp/errors.js';
+import { type AmqpError, notFound, notImplemented, preconditionFailed, resourceLocked } from '../amqp/errors.js';
 import { FieldTable } from '../amqp/field-table.js';
 import { exchangeTypes } from '../exchanges/registry.js';
 import { ClassicQueue } from '../queues/classic-queue.js';
@@ -19,6 +14,7 @@ import {
   inequivalentArgument,
   inequivalentProperty,
 } from '../queues/queue-equivalence.js';
+import type { Clock } from '../lib/clock.js';
 import type { MessageLog } from '../store/message-log.js';
 import { deadLetter } from './dead-letter.js';
 import { BrokerExchange, Router, type RouteTarget } from './router.js';
@@ -56,6 +52,7 @@ export interface QueueDeclaration {
 export interface VirtualHostEnvironment {
   readonly log: MessageLog;
   readonly scheduler: Scheduler;
+  readonly clock: Clock;
   nextQueueId(): number;
   nowMs(): number;
 }
@@ -93,6 +90,10 @@ export class VirtualHost implements QueueHost {
     }
   }
 
+  get clock(): Clock {
+    return this.environment.clock;
+  }
+
   get exchanges(): ReadonlyMap<string, BrokerExchange> {
     return this.exchangesByName;
   }
@@ -119,7 +120,8 @@ export class VirtualHost implements QueueHost {
   /** Checks a declaration of an exchange that exists. @throws AmqpError 406 naming the first difference */
   checkExchangeEquivalent(exchange: BrokerExchange, declared: ExchangeDeclaration): void {
     const compare = (key: string, received: string, current: string): void => {
-      if (received !== current) throw inequivalentProperty('exchange', declared.name, this.name, key, current, received);
+      if (received !== current)
+        throw inequivalentProperty('exchange', declared.name, this.name, key, current, received);
     };
     compare('type', declared.type, exchange.typeName);
     compare('durable', String(declared.durable), String(exchange.durable));
@@ -143,18 +145,17 @@ export class VirtualHost implements QueueHost {
 
   /** Deletes an exchange with the bindings it is source or destination of. */
   deleteExchange(exchange: BrokerExchange): void {
-    if (this.exchangesByName.get(exchange.name) !== exchange) return;
-    this.exchangesByName.delete(exchange.name);
-    for (const { destination } of [...exchange.bindings()]) this.forgetSource(destination, exchange);
-    this.unbindEverywhere(exchange);
-    this.router.invalidate();
+    this.deleteExchanges([exchange]);
   }
 
   /** @throws AmqpError 406 when the exchange's type refuses the binding */
   bind(source: BrokerExchange, target: RouteTarget, bindingKey: string, args: FieldTable): void {
     if (!source.bind(target, bindingKey, args)) return;
     let sources = this.sources.get(target);
-    if (sources === undefined) this.sources.set(target, (sources = new Set()));
+    if (sources === undefined) {
+      sources = new Set();
+      this.sources.set(target, sources);
+    }
     sources.add(source);
     this.router.invalidate();
   }
@@ -163,7 +164,7 @@ export class VirtualHost implements QueueHost {
     if (!source.unbind(target, bindingKey, args)) return;
     this.router.invalidate();
     if (!source.isBoundTo(target)) this.forgetSource(target, source);
-    this.deleteIfUnbound(source);
+    if (isUnused(source)) this.deleteExchange(source);
   }
 
   /** Checks a declaration of a queue that exists. @throws AmqpError 405 or 406 naming the first difference */
@@ -186,7 +187,10 @@ export class VirtualHost implements QueueHost {
     const owner = declared.exclusiveOwner;
     if (owner !== undefined) {
       let owned = this.exclusiveQueues.get(owner);
-      if (owned === undefined) this.exclusiveQueues.set(owner, (owned = new Set()));
+      if (owned === undefined) {
+        owned = new Set();
+        this.exclusiveQueues.set(owner, owned);
+      }
       owned.add(queue);
     }
     this.router.invalidate();
@@ -198,7 +202,7 @@ export class VirtualHost implements QueueHost {
     if (this.queuesByName.get(queue.name) !== queue) return 0;
     this.queuesByName.delete(queue.name);
     if (queue.exclusiveOwner !== undefined) this.exclusiveQueues.get(queue.exclusiveOwner)?.delete(queue);
-    this.unbindEverywhere(queue);
+    this.deleteExchanges(this.unbindEverywhere(queue));
     this.router.invalidate();
     return queue.delete();
   }
@@ -250,6 +254,10 @@ export class VirtualHost implements QueueHost {
     if (queue.autoDelete) this.deleteQueue(queue);
   }
 
+  leaseExpired(queue: Queue): void {
+    this.deleteQueue(queue);
+  }
+
   locked(queueName: string): AmqpError {
     return resourceLocked(
       `cannot obtain exclusive access to locked queue '${queueName}' in vhost '${this.name}'. It could be ` +
@@ -261,24 +269,34 @@ export class VirtualHost implements QueueHost {
   private newQueue(declared: QueueDeclaration): Queue {
     const where = { queue: declared.name, virtualHost: this.name };
     const settings = parseQueueArguments(declared.arguments, where);
+    if (settings.type !== 'classic') {
+      throw notImplemented(`queues of type '${settings.type}' are not supported by this broker yet`);
+    }
     const properties: QueueProperties = { ...declared, settings, id: this.environment.nextQueueId() };
     return new ClassicQueue(properties, this.name, this.log, this);
   }
 
-  /** Removes the bindings to a target; exchanges that lose their last binding so may go too. */
-  private unbindEverywhere(target: RouteTarget): void {
-    const sources = this.sources.get(target);
-    if (sources === undefined) return;
-    this.sources.delete(target);
-    for (const source of sources) {
-      source.unbindAll(target);
-      this.deleteIfUnbound(source);
+  /**
+   * Deletes exchanges, and the auto-delete exchanges that lose their last binding so. A list and no recursion: a
+   * client may chain as many of them as it likes, and the end of one queue takes them all.
+   */
+  private deleteExchanges(doomed: BrokerExchange[]): void {
+    for (let exchange = doomed.pop(); exchange !== undefined; exchange = doomed.pop()) {
+      if (this.exchangesByName.get(exchange.name) !== exchange) continue;
+      this.exchangesByName.delete(exchange.name);
+      for (const { destination } of exchange.bindings()) this.forgetSource(destination, exchange);
+      for (const unused of this.unbindEverywhere(exchange)) doomed.push(unused);
+      this.router.invalidate();
     }
   }
 
-  /** An auto-delete exchange goes with its last binding as source (AMQP 0-9-1 exchange.declare auto-delete). */
-  private deleteIfUnbound(source: BrokerExchange): void {
-    if (source.autoDelete && source.bindingCount === 0) this.deleteExchange(source);
+  /** Removes the bindings to a target. @returns the exchanges that are to go for want of another */
+  private unbindEverywhere(target: RouteTarget): BrokerExchange[] {
+    const sources = this.sources.get(target);
+    if (sources === undefined) return [];
+    this.sources.delete(target);
+    for (const source of sources) source.unbindAll(target);
+    return [...sources].filter(isUnused);
   }
 
   private forgetSource(target: RouteTarget, source: BrokerExchange): void {
@@ -286,6 +304,11 @@ export class VirtualHost implements QueueHost {
     sources?.delete(source);
     if (sources?.size === 0) this.sources.delete(target);
   }
+}
+
+/** An auto-delete exchange goes with its last binding as source (AMQP 0-9-1 exchange.declare auto-delete). */
+function isUnused(source: BrokerExchange): boolean {
+  return source.autoDelete && source.bindingCount === 0;
 }
 
 /** @throws AmqpError 406 unless the argument `alternate-exchange` is absent or a string */

@@ -5,12 +5,13 @@
  * messages are a dense run of sequence numbers, so theirs are not stored; messages that were handed out and came
  * back go to `ReturnedMessages`, ordered by theirs, and all of them precede the fresh ones.
  */
+import type { ReadyIndex } from './ready-index.js';
 import { ReturnedMessages } from './returned-messages.js';
 
 /** Entries of a chunk: 4 KiB, so an empty queue costs nothing and a short one little. */
 const CHUNK_ENTRIES = 512;
 
-export class QueueIndex {
+export class QueueIndex implements ReadyIndex {
   private chunks: Float64Array[] = [];
   private headChunk = 0;
   private headEntry = 0;

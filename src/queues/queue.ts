@@ -7,6 +7,7 @@
  * (position, sequence number), with which it settles.
  */
 import type { FieldTable } from '../amqp/field-table.js';
+import type { Clock } from '../lib/clock.js';
 import type { QueueSettings, QueueType } from './queue-arguments.js';
 
 /** What a queue needs to know of a consumer. */
@@ -55,9 +56,10 @@ export interface Queue extends QueueProperties {
 
   /**
    * Offers a message. Takes over one reference of `position` in any case.
+   * @param deadlineMs when the message expires by its own expiration; Infinity, or absent, without one
    * @returns false when the queue rejects it; the publisher then gets a basic.nack
    */
-  publish(position: number): boolean;
+  publish(position: number, deadlineMs?: number): boolean;
 
   /** Takes the first ready message for basic.get: its position, or -1. The queue counts it as unacked. */
   get(): number;
@@ -81,6 +83,8 @@ export interface Queue extends QueueProperties {
   /** Delivers what can be delivered, up to a budget. @returns true when it stopped for the budget alone */
   run(): boolean;
 
+  /** Somebody asked for the queue by declaring it: its lease (x-expires) begins anew. */
+  touch(): void;
   /** Drops the ready messages. @returns how many there were */
   purge(): number;
   counts(): QueueCounts;
@@ -92,10 +96,13 @@ export interface Queue extends QueueProperties {
 export interface QueueHost {
   /** Arms a run of the queue in the next turn. */
   scheduleRun(queue: Queue): void;
-  /** Routes a dead message to the queue's dead-letter exchange; takes over one reference of `position`. */
+  /** Publishes a copy of a dead message to the queue's dead-letter exchange; the queue releases it afterwards. */
   deadLetter(queue: Queue, position: number, reason: DeadLetterReason): void;
   /** The last consumer of the queue went. */
   lastConsumerGone(queue: Queue): void;
+  /** The queue was not used for the time of its x-expires argument. */
+  leaseExpired(queue: Queue): void;
+  readonly clock: Clock;
 }
 
 export type DeadLetterReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit';

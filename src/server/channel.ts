@@ -19,14 +19,16 @@ import {
   contentHeaderOffset,
   FRAME_OVERHEAD_BYTES,
   FRAME_PREFIX_BYTES,
+  IMAGE_HAS_PRIORITY,
   IMAGE_HEADER_BYTES,
   IMAGE_PERSISTENT,
+  type ImageNotes,
   imageLength,
   writeImageFrame,
 } from '../amqp/message-image.js';
 import { encodeBasicReturn, MethodId } from '../amqp/methods.generated.js';
 import { MethodWriter } from '../amqp/method-writer.js';
-import { PropertyScan } from '../amqp/properties.js';
+import { PropertyFlag, PropertyScan } from '../amqp/properties.js';
 import type { Route } from '../broker/router.js';
 import { allocateBlock, type ByteBlock, copyBytes, equalBytes } from '../lib/bytes.js';
 import { BODY_BYTES_MAX, RECORD_ADOPTED_BYTES_MIN, SHORT_STRING_BYTES_MAX } from '../lib/limits.js';
@@ -69,6 +71,8 @@ export class Channel implements FrameSink {
   private readonly log: MessageLog;
   private readonly target: PublishTarget;
   private readonly scan = new PropertyScan();
+  /** What is noted about the message at hand; the expiration, if it has one, is set by `editContentHeader`. */
+  readonly notes: ImageNotes = { publishedMs: 0, deadlineMs: 0, flags: 0, priority: 0 };
   /** Exchange and routing key of the publish under way, as two short strings. */
   private readonly names = allocateBlock(2 * (SHORT_STRING_BYTES_MAX + 1));
   private namesLength = 0;
@@ -220,6 +224,9 @@ export class Channel implements FrameSink {
     target.resolveExchange();
     scan.scan(header.bytes, this.headerStart + CONTENT_HEADER_FIXED_BYTES, this.headerEnd);
 
+    const { notes } = this;
+    notes.publishedMs = this.context.broker.receivedAtMs;
+    notes.deadlineMs = Number.POSITIVE_INFINITY;
     let content = header;
     if ((scan.flags & NEEDS_LOOK) !== 0) {
       content = editContentHeader(this, target, scan, header, this.headerStart, this.headerEnd);
@@ -231,7 +238,8 @@ export class Channel implements FrameSink {
     const route = target.findRoute();
     if (this.transaction !== undefined) {
       const position = this.write(content, body, bodyStart, assembly);
-      return this.transaction.publish(this.log, position, route, (this.publishBits & MANDATORY) !== 0);
+      const isMandatory = (this.publishBits & MANDATORY) !== 0;
+      return this.transaction.publish(this.log, position, route, notes.deadlineMs, isMandatory);
     }
     if (route.length === 0) {
       if ((this.publishBits & MANDATORY) !== 0) {
@@ -241,7 +249,7 @@ export class Channel implements FrameSink {
       return;
     }
     const position = this.write(content, body, bodyStart, assembly);
-    const isAccepted = this.enqueue(position, route);
+    const isAccepted = this.enqueue(position, route, notes.deadlineMs);
     if (this.confirms !== undefined) {
       if (isAccepted) this.confirms.accept();
       else this.confirms.reject();
@@ -249,10 +257,10 @@ export class Channel implements FrameSink {
   }
 
   /** Hands a record to every queue of its route. @returns false when one of them rejected it */
-  enqueue(position: number, route: Route): boolean {
+  enqueue(position: number, route: Route, deadlineMs: number): boolean {
     this.log.retain(position, route.length);
     let isAccepted = true;
-    for (let i = 0; i < route.length; i++) if (!route[i]!.publish(position)) isAccepted = false;
+    for (let i = 0; i < route.length; i++) if (!route[i]!.publish(position, deadlineMs)) isAccepted = false;
     return isAccepted;
   }
 
@@ -274,12 +282,15 @@ export class Channel implements FrameSink {
     bodyStart: number,
     assembly: ContentAssembly | undefined,
   ): number {
-    const { log, namesLength, headerStart, bodySize } = this;
-    const flags = this.scan.deliveryMode === 2 ? IMAGE_PERSISTENT : 0;
+    const { log, namesLength, headerStart, bodySize, notes, scan } = this;
+    notes.flags =
+      (scan.deliveryMode === 2 ? IMAGE_PERSISTENT : 0) |
+      ((scan.flags & PropertyFlag.Priority) !== 0 ? IMAGE_HAS_PRIORITY : 0);
+    notes.priority = scan.priority;
     const headerLength = this.headerEnd - headerStart;
     const length = imageLength(namesLength, headerLength, bodySize);
     if (assembly !== undefined && header === assembly.block && length >= RECORD_ADOPTED_BYTES_MIN) {
-      return log.adopt(assembly.record(flags));
+      return log.adopt(assembly.record(notes));
     }
     const position = log.append(length);
     const { block } = log.segmentOf(position);
@@ -295,7 +306,7 @@ export class Channel implements FrameSink {
         copyBytes(body, bodyStart, block, headerAt + headerLength + FRAME_OVERHEAD_BYTES, bodySize);
       }
     }
-    writeImageFrame(block, image, namesLength, headerLength, bodySize, flags);
+    writeImageFrame(block, image, namesLength, headerLength, bodySize, notes);
     return position;
   }
 

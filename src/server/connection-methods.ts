@@ -93,11 +93,13 @@ export class ConnectionMethods implements FrameSink {
         connection.send();
         return true;
       case MethodId.ConnectionClose:
+        if (phase < ConnectionPhase.Running) return false;
         connection.onClientClose();
         return true;
       case MethodId.ConnectionCloseOk:
-        if (phase === ConnectionPhase.Closing) connection.finish();
-        return phase >= ConnectionPhase.Closing;
+        if (phase < ConnectionPhase.Closing) return false;
+        connection.finish();
+        return true;
       default:
         return false;
     }
@@ -140,6 +142,8 @@ export class ConnectionMethods implements FrameSink {
     const { connection } = this;
     const { broker } = connection;
     const { config } = broker;
+    // RabbitMQ reports a failed negotiation as one of its own connection.tune.
+    this.currentMethod = MethodId.ConnectionTune;
     checkNegotiated('frame_max', method.frameMax, config.frameMax, FRAME_BYTES_MIN);
     checkNegotiated('channel_max', method.channelMax, config.channelMax, 1);
     const frameMax = method.frameMax === 0 ? Number.MAX_SAFE_INTEGER : method.frameMax;
@@ -173,6 +177,7 @@ export class ConnectionMethods implements FrameSink {
   }
 
   private refuseContent(type: number, block: ByteBlock, start: number, end: number): void {
+    if (this.connection.phase >= ConnectionPhase.Closing) return;
     this.currentMethod = 0;
     throw new AmqpError(
       ReplyCode.UnexpectedFrame,
@@ -185,17 +190,15 @@ export class ConnectionMethods implements FrameSink {
 const PHASE_NAMES = ['handshake', 'starting', 'tuning', 'opening', 'running', 'closing', 'closing', 'closed'];
 
 /** 0 is no limit, and allowed only where the server sets none itself. @throws AmqpError 530 */
-function checkNegotiated(name: string, value: number, serverMax: number, min: number): void {
-  if (serverMax !== 0 && value === 0) {
-    throw notAllowed(
-      `negotiated ${name} = 0 (no limit) is higher than the maximum allowed value (${serverMax})`,
-    );
-  }
+function checkNegotiated(name: 'frame_max' | 'channel_max', value: number, serverMax: number, min: number): void {
   if (value !== 0 && value < min) {
     throw notAllowed(`negotiated ${name} = ${value} is lower than the minimum allowed value (${min})`);
   }
-  if (serverMax !== 0 && value > serverMax) {
-    throw notAllowed(`negotiated ${name} = ${value} is higher than the maximum allowed value (${serverMax})`);
+  if (serverMax !== 0 && (value === 0 || value > serverMax)) {
+    const detail = name === 'channel_max' && value === 0 ? ' (no limit)' : '';
+    throw notAllowed(
+      `negotiated ${name} = ${value}${detail} is higher than the maximum allowed value (${serverMax})`,
+    );
   }
 }
 

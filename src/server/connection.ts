@@ -160,11 +160,21 @@ export class Connection
   onHeartbeat(): void {}
 
   onFrameError(error: unknown, sink: FrameSink | undefined): void {
+    try {
+      this.endWith(error, sink);
+    } catch (bug) {
+      this.broker.logger.error({ ...this.describe(), err: bug }, 'closing failed; this is a bug in the broker');
+      this.destroy();
+    }
+  }
+
+  private endWith(error: unknown, sink: FrameSink | undefined): void {
     const channel = sink instanceof Channel ? sink : undefined;
     if (error instanceof AmqpError) {
       if (channel !== undefined && error.isChannelScoped) return this.failChannel(channel, error);
-      // A frame that cannot be read leaves nothing to go on with.
-      return this.fail(error, channel?.currentMethod ?? this.methods.currentMethod, sink === undefined);
+      // No method is responsible for a frame that never reached its channel.
+      const method = sink === undefined ? 0 : (channel?.currentMethod ?? this.methods.currentMethod);
+      return this.fail(error, method);
     }
     if (error instanceof UnknownMethodError) {
       this.broker.logger.warn({ ...this.describe(), err: error }, 'closing the connection');
@@ -174,7 +184,7 @@ export class Connection
       { ...this.describe(), err: error },
       'handling a frame failed; this is a bug in the broker, or a message it cannot read',
     );
-    this.fail(internalError(), channel?.currentMethod ?? 0, true);
+    this.fail(internalError(), 0);
   }
 
   closeChannel(channel: Channel, isRequest: boolean): void {
@@ -238,7 +248,7 @@ export class Connection
   /** Closes the connection with a reason, in an orderly way where the peer can take it. */
   close(code: ReplyCode, explanation: string): void {
     if (this.phase < ConnectionPhase.Running) return this.destroy();
-    if (this.phase === ConnectionPhase.Running) this.fail(new AmqpError(code, explanation), 0, false);
+    if (this.phase === ConnectionPhase.Running) this.fail(new AmqpError(code, explanation), 0);
   }
 
   /** The peer agreed to our close. */
@@ -272,16 +282,12 @@ export class Connection
   }
 
   /** Sends connection.close, with everything released first, and waits for the answer. */
-  fail(error: AmqpError, method: number, isFatal: boolean): void {
-    if (this.phase >= ConnectionPhase.Closing) return;
-    const isBeforeOpen = this.phase < ConnectionPhase.Running;
-    const isTold =
-      !isBeforeOpen ||
-      ((this.phase === ConnectionPhase.Tune || this.phase === ConnectionPhase.Open) &&
-        error.code === ReplyCode.NotAllowed);
+  fail(error: AmqpError, method: number): void {
+    // Nothing more can be read, not even close-ok: what was said gets a while to arrive, and TCP goes.
+    const isFatal = this.reader.isStopped;
+    if (this.phase >= ConnectionPhase.Closing) return isFatal ? this.penalise() : undefined;
     this.broker.logger.warn({ ...this.describe(), replyText: error.replyText }, 'closing the connection');
-    // RabbitMQ trusts nobody before connection.open: no explanation, and a pause against guessing.
-    if (!isTold) return this.penalise();
+    if (!this.isTold(error)) return this.penalise();
     this.releaseAll();
     this.phase = ConnectionPhase.Closing;
     this.writer.reset();
@@ -290,6 +296,13 @@ export class Connection
     if (this.isBlocked) this.transport.resume();
     if (isFatal) this.penalise();
     else this.awaitEnd();
+  }
+
+  /** RabbitMQ trusts nobody before a login: no explanation, and a pause against guessing (`penalise`). */
+  private isTold(error: AmqpError): boolean {
+    if (this.phase === ConnectionPhase.Tune) return error.code === ReplyCode.NotAllowed;
+    if (this.phase === ConnectionPhase.Open) return error.code !== ReplyCode.InternalError;
+    return this.phase === ConnectionPhase.Running;
   }
 
   private failChannel(channel: Channel, error: AmqpError): void {
@@ -314,13 +327,22 @@ export class Connection
 
   /** Channels, then exclusive queues (RabbitMQ's order), then what else the connection holds. */
   private releaseAll(): void {
-    for (const channel of this.channels.values()) channel.release();
+    for (const channel of this.channels.values()) this.guard(() => channel.release());
     this.channels.clear();
     this.reader.removeAllSinks();
     this.reader.addSink(0, this.methods);
-    this.openedHost?.deleteExclusiveQueues(this);
+    this.guard(() => this.openedHost?.deleteExclusiveQueues(this));
     this.broker.memoryAlarm.forget(this);
     this.heartbeat?.stop();
+  }
+
+  /** What one channel cannot release must not keep the others from it, nor end the broker. */
+  private guard(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.broker.logger.error({ ...this.describe(), err: error }, 'a release failed; this is a bug in the broker');
+    }
   }
 
   private onSocketClosed(): void {
@@ -346,7 +368,10 @@ export class Connection
     const rest = this.header.subarray(PROTOCOL_HEADER_BYTES);
     this.header = Buffer.alloc(0);
     this.phase = ConnectionPhase.Start;
-    this.transport.receiver = (bytes) => this.reader.push(bytes);
+    this.transport.receiver = (bytes) => {
+      this.broker.receivedAtMs = this.broker.clock.nowMs();
+      this.reader.push(bytes);
+    };
     this.methods.sendStart();
     if (rest.length > 0) this.transport.receiver(blockOver(rest));
   }

@@ -9,6 +9,7 @@ import {
   bodyOffset,
   contentHeaderOffset,
   IMAGE_HEADER_BYTES,
+  type ImageNotes,
   imageLength,
   writeImageFrame,
 } from '../amqp/message-image.js';
@@ -62,10 +63,10 @@ export class ContentAssembly {
   }
 
   /** The finished record, its header left for the log to write. */
-  record(flags: number): Buffer {
+  record(notes: ImageNotes): Buffer {
     if (this.block.bytes.length < this.recordLength) this.grow(this.recordLength);
     const { namesLength, headerLength, bodySize } = this;
-    writeImageFrame(this.block, RECORD_HEADER_BYTES, namesLength, headerLength, bodySize, flags);
+    writeImageFrame(this.block, RECORD_HEADER_BYTES, namesLength, headerLength, bodySize, notes);
     return this.block.bytes;
   }
 

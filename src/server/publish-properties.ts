@@ -48,7 +48,8 @@ export function editContentHeader(
     if (textAt(bytes, scan.replyToStart, scan.replyToEnd) === REPLY_TO_NAME) replyTo = replyAddress(channel);
   }
   if ((flags & PropertyFlag.Expiration) !== 0) {
-    parseExpiration(textAt(bytes, scan.expirationStart, scan.expirationEnd));
+    const ttlMs = parseExpiration(textAt(bytes, scan.expirationStart, scan.expirationEnd));
+    channel.notes.deadlineMs = channel.notes.publishedMs + ttlMs;
   }
   if ((flags & PropertyFlag.Headers) !== 0) {
     target.setHeaders(bytes, scan.headersStart, scan.headersEnd);

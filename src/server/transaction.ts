@@ -13,16 +13,23 @@ interface HeldPublish {
   /** The transaction holds one reference of the record. */
   readonly position: number;
   readonly route: Route;
-  readonly mandatory: boolean;
+  readonly deadlineMs: number;
+  readonly isMandatory: boolean;
 }
 
 export class Transaction {
   private publishes: HeldPublish[] = [];
   private settlements: HeldSettlement[] = [];
 
-  publish(log: MessageLog, position: number, route: Route, mandatory: boolean): void {
+  publish(
+    log: MessageLog,
+    position: number,
+    route: Route,
+    deadlineMs: number,
+    isMandatory: boolean,
+  ): void {
     log.retain(position, 1);
-    this.publishes.push({ position, route, mandatory });
+    this.publishes.push({ position, route, deadlineMs, isMandatory });
   }
 
   /** @throws AmqpError 406 for a delivery tag that is not outstanding */
@@ -37,10 +44,10 @@ export class Transaction {
     this.publishes = [];
     this.settlements = [];
     let isComplete = true;
-    for (const { position, route, mandatory } of publishes) {
+    for (const { position, route, deadlineMs, isMandatory } of publishes) {
       const queues = route.filter((queue) => !queue.isDeleted);
-      if (queues.length > 0) isComplete = channel.enqueue(position, queues) && isComplete;
-      else if (mandatory && route.length === 0) channel.returnMessage(position, 'NO_ROUTE');
+      if (queues.length > 0) isComplete = channel.enqueue(position, queues, deadlineMs) && isComplete;
+      else if (isMandatory && route.length === 0) channel.returnMessage(position, 'NO_ROUTE');
       log.release(position);
     }
     for (const { owner, position, sequence, kind } of settlements) {

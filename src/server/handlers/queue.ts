@@ -28,6 +28,7 @@ export function declare(channel: Channel, method: QueueDeclare): void {
     ? virtualHost.queueFor(name, channel.context.owner)
     : declareActively(channel, method, name);
   channel.lastQueueName = queue.name;
+  queue.touch();
   if (method.noWait) return;
   const { ready, consumers } = queue.counts();
   channel.writer.reset();

@@ -1,0 +1,61 @@
+/**
+ * Ready messages by priority (rabbitmq.com/docs/priority): one index for each level from 0 to the queue's highest,
+ * the highest first, first in first out within a level. A message above the highest level counts as the highest.
+ */
+import { QueueIndex } from './queue-index.js';
+import type { ReadyIndex } from './ready-index.js';
+
+/** Sequence numbers carry the level: sequence * LEVELS + level. */
+const LEVELS = 256;
+
+export class PriorityIndex implements ReadyIndex {
+  length = 0;
+  lastSequence = 0;
+  lastRedelivered = false;
+  /** By level; made when first used. */
+  private readonly levels: (QueueIndex | undefined)[];
+  private readonly highest: number;
+
+  constructor(highest: number) {
+    this.highest = highest;
+    this.levels = new Array<QueueIndex | undefined>(highest + 1).fill(undefined);
+  }
+
+  push(position: number, priority: number): void {
+    this.level(Math.min(priority, this.highest)).push(position);
+    this.length++;
+  }
+
+  shift(): number {
+    const level = this.firstLevel();
+    const index = this.levels[level]!;
+    const position = index.shift();
+    this.lastSequence = index.lastSequence * LEVELS + level;
+    this.lastRedelivered = index.lastRedelivered;
+    this.length--;
+    return position;
+  }
+
+  peek(): number {
+    return this.length === 0 ? -1 : this.levels[this.firstLevel()]!.peek();
+  }
+
+  restore(position: number, sequence: number): void {
+    this.level(sequence % LEVELS).restore(position, Math.floor(sequence / LEVELS));
+    this.length++;
+  }
+
+  private firstLevel(): number {
+    for (let level = this.highest; level > 0; level--) {
+      const index = this.levels[level];
+      if (index !== undefined && index.length > 0) return level;
+    }
+    return 0;
+  }
+
+  private level(level: number): QueueIndex {
+    let index = this.levels[level];
+    if (index === undefined) this.levels[level] = index = new QueueIndex();
+    return index;
+  }
+}
