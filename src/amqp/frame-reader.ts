@@ -40,7 +40,8 @@ export interface FrameReaderOwner {
   onHeartbeat(): void;
   /**
    * A frame was malformed, or a sink threw. The owner ends what the error ends (with `stop` when that is the
-   * connection); reading goes on with the next frame otherwise. `sink` is the one that threw, if one did.
+   * connection); reading goes on with the next frame otherwise, unless the place where that begins is lost (frame
+   * too large, wrong frame end): then the reader has stopped. `sink` is the one that threw, if one did.
    */
   onFrameError(error: unknown, sink: FrameSink | undefined): void;
 }
@@ -68,8 +69,9 @@ export class FrameReader {
   /** The first octets of that payload: an error text quotes them, however the stream was cut. */
   private readonly bodyHead = Buffer.alloc(QUOTED_OCTETS_MAX);
   private bodyHeadLength = 0;
-  private isStopped = false;
-  /** Where to go on in the current bytes when a sink throws; past their end for a malformed frame. */
+  /** Nothing is read any more: `stop` was called, or the place where the next frame begins is lost. */
+  isStopped = false;
+  /** Where to go on in the current bytes when a frame or its sink throws: never at the frame that did. */
   private resumeOffset = 0;
   private activeSink: FrameSink | undefined;
 
@@ -123,11 +125,12 @@ export class FrameReader {
     const end = bytes.length;
     let offset = from;
     while (offset + FRAME_PREFIX_BYTES <= end) {
+      this.activeSink = undefined;
       const size = view.getUint32(offset + 3);
       if (size > this.payloadBytesMax) throw this.tooLarge(bytes[offset]!, size);
       const frameEnd = offset + FRAME_PREFIX_BYTES + size;
       if (frameEnd >= end) return this.beginSplit(chunk, offset, size);
-      if (bytes[frameEnd] !== FRAME_END) throw badFrameEnd(bytes, offset, frameEnd);
+      if (bytes[frameEnd] !== FRAME_END) throw this.badFrameEnd(bytes, offset, frameEnd);
       this.resumeOffset = frameEnd + 1;
       this.dispatch(chunk, offset, offset + FRAME_PREFIX_BYTES, frameEnd);
       offset = frameEnd + 1;
@@ -190,29 +193,26 @@ export class FrameReader {
 
   private continueBody(chunk: ByteBlock, start: number): number {
     const { bytes } = chunk;
-    const available = bytes.length - start;
-    const sink =
-      this.bodyChannel === this.lastChannel ? this.lastSink! : this.findSink(this.bodyChannel, FRAME_BODY);
     if (this.bodyHeadLength < QUOTED_OCTETS_MAX) {
       const quoted = Math.min(start + this.bodyRemaining, start + QUOTED_OCTETS_MAX - this.bodyHeadLength);
       this.bodyHeadLength += bytes.copy(this.bodyHead, this.bodyHeadLength, start, quoted);
     }
-    if (available <= this.bodyRemaining) {
-      this.bodyRemaining -= available;
-      this.activeSink = sink;
-      sink.onBodyPart(chunk, start, bytes.length);
-      return bytes.length;
-    }
-    const end = start + this.bodyRemaining;
-    this.bodyRemaining = -1;
-    if (bytes[end] !== FRAME_END) {
+    const isWhole = bytes.length - start > this.bodyRemaining;
+    const end = isWhole ? start + this.bodyRemaining : bytes.length;
+    // Settled before a sink is found or called: whatever throws there, reading goes on behind this part.
+    this.bodyRemaining = isWhole ? -1 : this.bodyRemaining - (end - start);
+    this.resumeOffset = isWhole ? end + 1 : end;
+    if (isWhole && bytes[end] !== FRAME_END) {
+      this.stop();
       const quoted = `first 16 octets = <<${erlangBinary(this.bodyHead)}>>`;
       throw frameError(`type ${FRAME_BODY}, ${quoted}: {invalid_frame_end_marker,${bytes[end]}}`);
     }
-    this.resumeOffset = end + 1;
+    const sink =
+      this.bodyChannel === this.lastChannel ? this.lastSink! : this.findSink(this.bodyChannel, FRAME_BODY);
     this.activeSink = sink;
-    sink.onBody(chunk, start, end);
-    return end + 1;
+    if (isWhole) sink.onBody(chunk, start, end);
+    else sink.onBodyPart(chunk, start, end);
+    return this.resumeOffset;
   }
 
   /** Keeps the bytes from `offset` on, in a buffer with room for `total`. */
@@ -235,7 +235,7 @@ export class FrameReader {
     this.resumeOffset = from + taken;
     if (carry.bytes.length > FRAME_PREFIX_BYTES) {
       const frameEnd = carry.bytes.length - 1;
-      if (carry.bytes[frameEnd] !== FRAME_END) throw badFrameEnd(carry.bytes, 0, frameEnd);
+      if (carry.bytes[frameEnd] !== FRAME_END) throw this.badFrameEnd(carry.bytes, 0, frameEnd);
       this.dispatch(carry, 0, FRAME_PREFIX_BYTES, frameEnd);
       return from + taken;
     }
@@ -259,14 +259,16 @@ export class FrameReader {
 
   /** RabbitMQ words this as an Erlang term; clients see it in their logs. */
   private tooLarge(type: number, size: number): AmqpError {
+    this.stop();
     const largest = this.payloadBytesMax - FRAME_OVERHEAD_BYTES;
     return frameError(`type ${type}, all octets = <<>>: {frame_too_large,${size},${largest}}`);
   }
-}
 
-function badFrameEnd(bytes: Buffer, offset: number, frameEnd: number): AmqpError {
-  const octets = describeOctets(bytes, offset + FRAME_PREFIX_BYTES, frameEnd);
-  return frameError(`type ${bytes[offset]}, ${octets}: {invalid_frame_end_marker,${bytes[frameEnd]}}`);
+  private badFrameEnd(bytes: Buffer, offset: number, frameEnd: number): AmqpError {
+    this.stop();
+    const octets = describeOctets(bytes, offset + FRAME_PREFIX_BYTES, frameEnd);
+    return frameError(`type ${bytes[offset]}, ${octets}: {invalid_frame_end_marker,${bytes[frameEnd]}}`);
+  }
 }
 
 function unknownFrame(bytes: Buffer, type: number, start: number, end: number): AmqpError {

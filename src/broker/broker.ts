@@ -43,7 +43,8 @@ export class Broker implements VirtualHostEnvironment {
     this.logger = logger;
     this.memoryAlarm = new MemoryAlarm(config.memoryLimitBytes, (isActive, heldBytes) => {
       const fields = { heldBytes, limitBytes: config.memoryLimitBytes };
-      if (isActive) logger.warn(fields, 'memory alarm set: publishers are blocked until messages are consumed');
+      if (isActive)
+        logger.warn(fields, 'memory alarm set: publishers are blocked until messages are consumed');
       else logger.info(fields, 'memory alarm cleared: publishers go on');
     });
     this.log = new MessageLog({ onBytesHeldChanged: (heldBytes) => this.memoryAlarm.update(heldBytes) });

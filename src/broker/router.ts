@@ -58,7 +58,8 @@ export class Router {
     const found = new Set<Queue>();
     const isLasting = this.collect(exchange, request, found);
     const route = found.size === 0 ? NO_QUEUES : [...found];
-    if (isLasting && request.routingKeys.length === 1) this.remember(exchange, request.routingKeys[0]!, route);
+    if (isLasting && request.routingKeys.length === 1)
+      this.remember(exchange, request.routingKeys[0]!, route);
     return route;
   }
 
@@ -102,9 +103,9 @@ export class Router {
 
   private remember(exchange: BrokerExchange, routingKey: string, route: Route): void {
     if (this.rememberedCount >= ROUTES_CACHED_MAX) this.forget();
-    let routes = this.remembered.get(exchange);
-    if (routes === undefined) this.remembered.set(exchange, (routes = new Map()));
-    routes.set(routingKey, route);
+    const routes = this.remembered.get(exchange);
+    if (routes === undefined) this.remembered.set(exchange, new Map([[routingKey, route]]));
+    else routes.set(routingKey, route);
     this.rememberedCount++;
   }
 

@@ -86,19 +86,27 @@ export class Scheduler {
     for (let i = 0; i < queues.length; i++) {
       const queue = queues[i]!;
       queue.isScheduled = false;
-      if (this.guard(run, queue) === true) this.scheduleRun(queue);
+      if (this.guard(run, queue)) this.scheduleRun(queue);
     }
   }
 
-  private guard<T>(step: (target: T) => boolean | void, target: T): boolean | void {
+  private guard<T>(step: (target: T) => boolean, target: T): boolean {
     try {
       return step(target);
     } catch (error) {
       this.onError(error);
+      return false;
     }
   }
 }
 
+// Made once: a step must not cost a closure per target.
 const run = (queue: Runnable): boolean => queue.run();
-const writeConfirms = (confirmer: Confirmer): void => confirmer.writeConfirms();
-const flush = (flushable: Flushable): void => flushable.flush();
+const writeConfirms = (confirmer: Confirmer): boolean => {
+  confirmer.writeConfirms();
+  return false;
+};
+const flush = (flushable: Flushable): boolean => {
+  flushable.flush();
+  return false;
+};

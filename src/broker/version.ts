@@ -5,6 +5,5 @@ interface PackageFile {
 }
 
 /** Leveret's own version, as its package says. */
-export const LEVERET_VERSION: string = (
-  createRequire(import.meta.url)('../../package.json') as PackageFile
-).version;
+export const LEVERET_VERSION: string = (createRequire(import.meta.url)('../../package.json') as PackageFile)
+  .version;

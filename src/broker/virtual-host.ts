@@ -2,9 +2,16 @@
  * A virtual host: the exchanges, queues and bindings of one namespace, and the rules by which they come, change
  * and go. Permissions are the channel's affair; what is asked for here has been allowed.
  */
-import { type AmqpError, notFound, notImplemented, preconditionFailed, resourceLocked } from '../amqp/errors.js';
+import {
+  type AmqpError,
+  notFound,
+  notImplemented,
+  preconditionFailed,
+  resourceLocked,
+} from '../amqp/errors.js';
 import { FieldTable } from '../amqp/field-table.js';
 import { exchangeTypes } from '../exchanges/registry.js';
+import type { Clock } from '../lib/clock.js';
 import { ClassicQueue } from '../queues/classic-queue.js';
 import type { DeadLetterReason, Queue, QueueHost, QueueProperties } from '../queues/queue.js';
 import { parseQueueArguments } from '../queues/queue-arguments.js';
@@ -14,7 +21,6 @@ import {
   inequivalentArgument,
   inequivalentProperty,
 } from '../queues/queue-equivalence.js';
-import type { Clock } from '../lib/clock.js';
 import type { MessageLog } from '../store/message-log.js';
 import { deadLetter } from './dead-letter.js';
 import { BrokerExchange, Router, type RouteTarget } from './router.js';

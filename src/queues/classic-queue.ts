@@ -14,7 +14,12 @@
  */
 import { accessRefused } from '../amqp/errors.js';
 import type { FieldTable } from '../amqp/field-table.js';
-import { IMAGE_BODY_SIZE, IMAGE_DEADLINE_MS, IMAGE_PRIORITY, IMAGE_PUBLISHED_MS } from '../amqp/message-image.js';
+import {
+  IMAGE_BODY_SIZE,
+  IMAGE_DEADLINE_MS,
+  IMAGE_PRIORITY,
+  IMAGE_PUBLISHED_MS,
+} from '../amqp/message-image.js';
 import type { Timer } from '../lib/clock.js';
 import { QUEUE_RUN_MESSAGES_MAX } from '../lib/limits.js';
 import type { MessageLog } from '../store/message-log.js';
@@ -263,8 +268,7 @@ export class ClassicQueue implements Queue {
 
   private hasRoomFor(position: number): boolean {
     return (
-      this.index.length < this.maxLength &&
-      this.readyBytes + this.bodySizeOf(position) <= this.maxLengthBytes
+      this.index.length < this.maxLength && this.readyBytes + this.bodySizeOf(position) <= this.maxLengthBytes
     );
   }
 
@@ -292,7 +296,9 @@ export class ClassicQueue implements Queue {
   }
 
   private bodySizeOf(position: number): number {
-    return this.log.segmentOf(position).view.getUint32(this.log.payloadOffset(position) + IMAGE_BODY_SIZE, true);
+    return this.log
+      .segmentOf(position)
+      .view.getUint32(this.log.payloadOffset(position) + IMAGE_BODY_SIZE, true);
   }
 
   private priorityOf(position: number): number {

@@ -1,6 +1,7 @@
 /** The permission check of every operation (rabbitmq.com/docs/access-control). */
-import type { Access } from '../auth/auth-backend.js';
+
 import { accessRefused } from '../amqp/errors.js';
+import type { Access } from '../auth/auth-backend.js';
 import type { ConnectionContext } from './connection-context.js';
 
 /** @throws AmqpError 403. The default exchange goes by the name `amq.default` in patterns and in the text. */

@@ -26,8 +26,8 @@ import {
   imageLength,
   writeImageFrame,
 } from '../amqp/message-image.js';
-import { encodeBasicReturn, MethodId } from '../amqp/methods.generated.js';
 import { MethodWriter } from '../amqp/method-writer.js';
+import { encodeBasicReturn, MethodId } from '../amqp/methods.generated.js';
 import { PropertyFlag, PropertyScan } from '../amqp/properties.js';
 import type { Route } from '../broker/router.js';
 import { allocateBlock, type ByteBlock, copyBytes, equalBytes } from '../lib/bytes.js';
@@ -37,9 +37,9 @@ import type { ConnectionContext } from './connection-context.js';
 import { ContentAssembly } from './content-assembly.js';
 import { type ChannelConsumer, Deliveries, Settlement } from './deliveries.js';
 import { onChannelMethod } from './handlers/dispatch.js';
-import type { PublisherConfirms } from './publisher-confirms.js';
-import { PublishTarget } from './publish-target.js';
 import { editContentHeader, NEEDS_LOOK } from './publish-properties.js';
+import { PublishTarget } from './publish-target.js';
+import type { PublisherConfirms } from './publisher-confirms.js';
 import { type ReplyConsumer, stopReplyConsumer } from './reply-to.js';
 import type { Transaction } from './transaction.js';
 
@@ -377,4 +377,3 @@ function notContentBody(): Error {
 function exactBodySize(block: ByteBlock, start: number): bigint {
   return block.view.getBigUint64(start + 4);
 }
-

@@ -1,6 +1,9 @@
 /** Class connection, on channel 0: login, tuning, opening, closing. */
 import { AmqpError, channelError, frameError, notAllowed, ReplyCode } from '../amqp/errors.js';
+import { type FieldValue, textOf } from '../amqp/field-value.js';
 import { describeOctets, erlangBinary, type FrameSink } from '../amqp/frame-reader.js';
+import { FRAME_BODY, FRAME_HEADER, FRAME_OVERHEAD_BYTES } from '../amqp/message-image.js';
+import { DecodeError } from '../amqp/method-reader.js';
 import {
   type ClientMethod,
   type ConnectionOpen,
@@ -15,9 +18,6 @@ import {
   MethodId,
   methodName,
 } from '../amqp/methods.generated.js';
-import { DecodeError } from '../amqp/method-reader.js';
-import { FRAME_BODY, FRAME_HEADER, FRAME_OVERHEAD_BYTES } from '../amqp/message-image.js';
-import { type FieldValue, textOf } from '../amqp/field-value.js';
 import { isLoopbackAddress } from '../auth/loopback.js';
 import { serverProperties } from '../broker/identity.js';
 import { LEVERET_VERSION } from '../broker/version.js';
@@ -154,7 +154,10 @@ export class ConnectionMethods implements FrameSink {
     connection.heartbeatSeconds = method.heartbeat;
     if (method.heartbeat > 0) {
       connection.heartbeat = new Heartbeat(broker.clock, connection.transport, method.heartbeat, () => {
-        broker.logger.warn(connection.describe(), 'missed heartbeats from the client; closing the connection');
+        broker.logger.warn(
+          connection.describe(),
+          'missed heartbeats from the client; closing the connection',
+        );
         connection.destroy();
       });
     }
@@ -190,7 +193,12 @@ export class ConnectionMethods implements FrameSink {
 const PHASE_NAMES = ['handshake', 'starting', 'tuning', 'opening', 'running', 'closing', 'closing', 'closed'];
 
 /** 0 is no limit, and allowed only where the server sets none itself. @throws AmqpError 530 */
-function checkNegotiated(name: 'frame_max' | 'channel_max', value: number, serverMax: number, min: number): void {
+function checkNegotiated(
+  name: 'frame_max' | 'channel_max',
+  value: number,
+  serverMax: number,
+  min: number,
+): void {
   if (value !== 0 && value < min) {
     throw notAllowed(`negotiated ${name} = ${value} is lower than the minimum allowed value (${min})`);
   }

@@ -16,6 +16,7 @@
 import type { Socket } from 'node:net';
 import { AmqpError, internalError, notAllowed, ReplyCode, unexpectedFrame } from '../amqp/errors.js';
 import { FrameReader, type FrameReaderOwner, type FrameSink } from '../amqp/frame-reader.js';
+import { MethodWriter } from '../amqp/method-writer.js';
 import {
   encodeChannelClose,
   encodeChannelCloseOk,
@@ -24,7 +25,6 @@ import {
   encodeConnectionCloseOk,
   encodeConnectionUnblocked,
 } from '../amqp/methods.generated.js';
-import { MethodWriter } from '../amqp/method-writer.js';
 import type { User } from '../auth/auth-backend.js';
 import type { Broker } from '../broker/broker.js';
 import type { AlarmListener } from '../broker/memory-alarm.js';
@@ -35,8 +35,8 @@ import { CLOSE_TIMEOUT_MS_MAX, FRAME_BYTES_BEFORE_TUNE_MAX, SILENT_CLOSE_DELAY_M
 import { Channel, ChannelPhase } from './channel.js';
 import type { ConnectionContext } from './connection-context.js';
 import { ConnectionMethods } from './connection-methods.js';
-import type { Heartbeat } from './heartbeat.js';
 import { UnknownMethodError } from './handlers/dispatch.js';
+import type { Heartbeat } from './heartbeat.js';
 import { answerToHeader, PROTOCOL_HEADER_BYTES } from './protocol-header.js';
 import { Transport, type TransportOwner } from './transport.js';
 
@@ -58,9 +58,7 @@ export type ConnectionPhase = (typeof ConnectionPhase)[keyof typeof ConnectionPh
 /** Frames of channels that are not served any more. */
 const DISCARD: FrameSink = { onMethod: () => {}, onHeader: () => {}, onBodyPart: () => {}, onBody: () => {} };
 
-export class Connection
-  implements FrameReaderOwner, TransportOwner, AlarmListener, ConnectionContext
-{
+export class Connection implements FrameReaderOwner, TransportOwner, AlarmListener, ConnectionContext {
   readonly broker: Broker;
   readonly socket: Socket;
   readonly transport: Transport;
@@ -163,7 +161,10 @@ export class Connection
     try {
       this.endWith(error, sink);
     } catch (bug) {
-      this.broker.logger.error({ ...this.describe(), err: bug }, 'closing failed; this is a bug in the broker');
+      this.broker.logger.error(
+        { ...this.describe(), err: bug },
+        'closing failed; this is a bug in the broker',
+      );
       this.destroy();
     }
   }
@@ -341,7 +342,10 @@ export class Connection
     try {
       step();
     } catch (error) {
-      this.broker.logger.error({ ...this.describe(), err: error }, 'a release failed; this is a bug in the broker');
+      this.broker.logger.error(
+        { ...this.describe(), err: error },
+        'a release failed; this is a bug in the broker',
+      );
     }
   }
 
@@ -376,4 +380,3 @@ export class Connection
     if (rest.length > 0) this.transport.receiver(blockOver(rest));
   }
 }
-

@@ -6,6 +6,8 @@
  * entry is cleared in place; the head moves past cleared entries, and a ring that is mostly cleared (one old
  * message kept, newer ones settled) is squeezed, so it never grows with the number of deliveries.
  */
+
+import { preconditionFailed } from '../amqp/errors.js';
 import {
   bodyOffset,
   contentHeaderOffset,
@@ -19,7 +21,6 @@ import {
   IMAGE_HEADER_BYTES,
   IMAGE_NAMES_LENGTH,
 } from '../amqp/message-image.js';
-import { preconditionFailed } from '../amqp/errors.js';
 import { allocateBlock, type ByteBlock, copyBytes } from '../lib/bytes.js';
 import { BODY_REFERENCE_BYTES_MIN } from '../lib/limits.js';
 import type { Consumer, Queue } from '../queues/queue.js';
@@ -322,7 +323,8 @@ export class Deliveries {
     at += namesLength + 1;
     view.setUint16(at + 1, this.channelNumber);
     if (bodyFrame !== 0) view.setUint16(at + headerLength + FRAME_OVERHEAD_BYTES + 1, this.channelNumber);
-    else if (bodySize !== 0) this.writeBody(position, image + bodyOffset(namesLength, headerLength), bodySize);
+    else if (bodySize !== 0)
+      this.writeBody(position, image + bodyOffset(namesLength, headerLength), bodySize);
   }
 
   /**

@@ -1,7 +1,8 @@
 /** SASL: from the mechanism and response of connection.start-ok to a user (rabbitmq.com/docs/access-control). */
-import { DecodeError } from '../amqp/method-reader.js';
+
 import { decodeTable } from '../amqp/field-table.js';
 import type { FieldValue } from '../amqp/field-value.js';
+import { DecodeError } from '../amqp/method-reader.js';
 import type { User } from '../auth/auth-backend.js';
 import { parsePlainResponse } from '../auth/sasl.js';
 import type { Broker } from '../broker/broker.js';
@@ -25,7 +26,11 @@ export function logIn(broker: Broker, mechanism: string, response: Buffer, isLoo
         ? parseAmqplainResponse(response)
         : undefined;
   if (credentials === undefined) {
-    return { ok: false, kind: 'malformed', reason: `mechanism '${mechanism}' with a response we do not take` };
+    return {
+      ok: false,
+      kind: 'malformed',
+      reason: `mechanism '${mechanism}' with a response we do not take`,
+    };
   }
   const result = broker.users.authenticate(credentials.user, credentials.password, isLoopbackPeer);
   if (result.ok) return result;

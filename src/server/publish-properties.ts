@@ -4,12 +4,7 @@
  * here; most that do leave with the content header they came with.
  */
 import { preconditionFailed } from '../amqp/errors.js';
-import {
-  TABLE_HAS_BCC,
-  TABLE_HAS_CC,
-  TABLE_HAS_UPPER_LONG,
-  TABLE_IS_SORTED,
-} from '../amqp/field-scan.js';
+import { TABLE_HAS_BCC, TABLE_HAS_CC, TABLE_HAS_UPPER_LONG, TABLE_IS_SORTED } from '../amqp/field-scan.js';
 import { type FieldEntry, FieldTable } from '../amqp/field-table.js';
 import { textAt } from '../amqp/field-text.js';
 import { CONTENT_HEADER_FIXED_BYTES } from '../amqp/message-image.js';
@@ -121,5 +116,7 @@ function canonicalHeaders(headers: FieldTable): FieldTable {
   const byKey = new Map<string, FieldEntry>();
   for (const entry of headers.entries) if (!byKey.has(entry[0])) byKey.set(entry[0], entry);
   byKey.delete('BCC');
-  return FieldTable.of([...byKey.values()].sort((a, b) => Buffer.compare(Buffer.from(a[0]), Buffer.from(b[0]))));
+  return FieldTable.of(
+    [...byKey.values()].sort((a, b) => Buffer.compare(Buffer.from(a[0]), Buffer.from(b[0]))),
+  );
 }

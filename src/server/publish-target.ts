@@ -122,4 +122,3 @@ export class PublishTarget implements RouteRequest {
     return readImage(log.segmentOf(position).block, log.payloadOffset(position));
   }
 }
-

@@ -3,8 +3,9 @@
  * once per turn, what became of them. Confirms leave in publish order, each run of accepted messages as one
  * basic.ack with `multiple` (rabbitmq.com/docs/confirms), a rejected message as a basic.nack of its own.
  */
-import { encodeBasicAck, encodeBasicNack } from '../amqp/methods.generated.js';
+
 import { MethodWriter } from '../amqp/method-writer.js';
+import { encodeBasicAck, encodeBasicNack } from '../amqp/methods.generated.js';
 import type { Confirmer, Scheduler } from '../broker/scheduler.js';
 import type { Transport } from './transport.js';
 

@@ -3,8 +3,9 @@
  * being declared. Behind it is an ordinary queue that only its own random name reaches, which lives as long as
  * the consumer: replies then share the way, and the limits, of every other delivery.
  */
-import type { Queue } from '../queues/queue.js';
+
 import { preconditionFailed } from '../amqp/errors.js';
+import type { Queue } from '../queues/queue.js';
 import type { Channel } from './channel.js';
 import { ChannelConsumer } from './deliveries.js';
 

@@ -49,7 +49,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       listeners.push(listener);
       port = portOf(listener);
       addresses.push({ host, port });
-      logger.info({ host, port }, `started TCP listener on ${host.includes(':') ? `[${host}]` : host}:${port}`);
+      logger.info(
+        { host, port },
+        `started TCP listener on ${host.includes(':') ? `[${host}]` : host}:${port}`,
+      );
     }
   } catch (error) {
     for (const listener of listeners) listener.close();
@@ -79,10 +82,7 @@ async function shutDown(
 ): Promise<void> {
   const closed = listeners.map((listener) => new Promise<void>((resolve) => listener.close(() => resolve())));
   for (const connection of [...connections]) {
-    connection.close(
-      ReplyCode.ConnectionForced,
-      `broker forced connection closure with reason '${reason}'`,
-    );
+    connection.close(ReplyCode.ConnectionForced, `broker forced connection closure with reason '${reason}'`);
   }
   // A listener is closed once its last connection is gone: those that do not answer are dropped.
   const timer = broker.clock.after(SHUTDOWN_TIMEOUT_MS, () => {

@@ -21,13 +21,7 @@ export class Transaction {
   private publishes: HeldPublish[] = [];
   private settlements: HeldSettlement[] = [];
 
-  publish(
-    log: MessageLog,
-    position: number,
-    route: Route,
-    deadlineMs: number,
-    isMandatory: boolean,
-  ): void {
+  publish(log: MessageLog, position: number, route: Route, deadlineMs: number, isMandatory: boolean): void {
     log.retain(position, 1);
     this.publishes.push({ position, route, deadlineMs, isMandatory });
   }

@@ -7,12 +7,12 @@
  * behind it are passed over until it has drained.
  */
 import type { Socket } from 'node:net';
-import type { MethodWriter } from '../amqp/method-writer.js';
 import { FRAME_END, FRAME_METHOD, FRAME_OVERHEAD_BYTES, FRAME_PREFIX_BYTES } from '../amqp/message-image.js';
-import { allocateBlock, blockOver, type ByteBlock } from '../lib/bytes.js';
+import type { MethodWriter } from '../amqp/method-writer.js';
+import type { Flushable, Scheduler } from '../broker/scheduler.js';
+import { allocateBlock, type ByteBlock, blockOver } from '../lib/bytes.js';
 import { FRAME_BYTES_MIN, OUTPUT_BYTES_MAX, OUTPUT_BYTES_RESUME } from '../lib/limits.js';
 import type { SlabPool } from '../lib/slab-pool.js';
-import type { Flushable, Scheduler } from '../broker/scheduler.js';
 
 export interface TransportOwner {
   /** The transport was congested and is not any more. */

@@ -16,7 +16,7 @@
  *
  * Numbers are little-endian. The log knows bytes and positions only; what a payload means is its writer's affair.
  */
-import { allocateBlock, blockOver, type ByteBlock } from '../lib/bytes.js';
+import { allocateBlock, type ByteBlock, blockOver } from '../lib/bytes.js';
 import { SEGMENT_BYTES, SEGMENTS_IDLE_MAX } from '../lib/limits.js';
 
 export const RECORD_HEADER_BYTES = 8;

@@ -1,7 +1,8 @@
 /** Class basic, but for publish and ack, which the channel reads itself. */
 import { AmqpError, notAllowed, notImplemented, preconditionFailed, ReplyCode } from '../../amqp/errors.js';
-import { type FieldTable } from '../../amqp/field-table.js';
+import type { FieldTable } from '../../amqp/field-table.js';
 import { integerOf } from '../../amqp/field-value.js';
+import { readImage } from '../../amqp/message-image.js';
 import {
   type BasicAck,
   type BasicConsume,
@@ -18,7 +19,6 @@ import {
   encodeBasicRecoverOk,
   MethodId,
 } from '../../amqp/methods.generated.js';
-import { readImage } from '../../amqp/message-image.js';
 import type { Channel } from '../channel.js';
 import { ChannelConsumer, DeliveryOwner, Settlement } from '../deliveries.js';
 import { REPLY_TO_NAME, startReplyConsumer, stopReplyConsumer } from '../reply-to.js';

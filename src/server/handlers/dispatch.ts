@@ -1,5 +1,7 @@
 /** The methods of a channel, but for the two hot ones that the channel reads itself: decodes and hands on. */
-import { AmqpError, commandInvalid, frameError, channelError, ReplyCode } from '../../amqp/errors.js';
+import { AmqpError, channelError, commandInvalid, frameError, ReplyCode } from '../../amqp/errors.js';
+import { erlangBinary } from '../../amqp/frame-reader.js';
+import { DecodeError } from '../../amqp/method-reader.js';
 import {
   type ClientMethod,
   decodeMethod,
@@ -7,8 +9,6 @@ import {
   MethodId,
   methodName,
 } from '../../amqp/methods.generated.js';
-import { DecodeError } from '../../amqp/method-reader.js';
-import { erlangBinary } from '../../amqp/frame-reader.js';
 import { type Channel, ChannelPhase } from '../channel.js';
 import * as basic from './basic.js';
 import * as channelClass from './channel.js';

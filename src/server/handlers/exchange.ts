@@ -1,5 +1,6 @@
 /** Class exchange. The order of the checks is RabbitMQ's: it decides which of several errors a client sees. */
 import { accessRefused, preconditionFailed } from '../../amqp/errors.js';
+import { textOf } from '../../amqp/field-value.js';
 import {
   type ExchangeBind,
   type ExchangeDeclare,
@@ -10,7 +11,6 @@ import {
   encodeExchangeDeleteOk,
   encodeExchangeUnbindOk,
 } from '../../amqp/methods.generated.js';
-import { textOf } from '../../amqp/field-value.js';
 import { checkAlternateExchange } from '../../broker/virtual-host.js';
 import { exchangeTypes } from '../../exchanges/registry.js';
 import { authorize } from '../authorize.js';

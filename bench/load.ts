@@ -1,0 +1,158 @@
+/**
+ * One run of one scenario against one broker, in a process of its own: `node load.js URL SCENARIO MESSAGES`.
+ * Prints one line of JSON. Publishing and consuming use one connection each. A message that is missing, or one too
+ * many, fails the run.
+ */
+import { emptyTable, method, parseUrl, publish, RawClient, shortstr, u8, u16, u32 } from './raw-client.js';
+import { type Scenario, scenarios } from './scenarios.js';
+
+const QUEUE = 'leveret.bench';
+/** Bytes of publishes written at once: large enough that the generator is not what is measured. */
+const BATCH_BYTES = 131_072;
+const ACK_BYTES = 21;
+
+export interface RunResult {
+  readonly messages: number;
+  readonly seconds: number;
+  readonly perSecond: number;
+  /** Backlog scenarios: until everything was published and taken in. */
+  readonly publishSeconds: number;
+}
+
+class Counter {
+  count = 0;
+  private carry: Buffer = Buffer.alloc(0);
+  private readonly onTag: ((tagBytes: Buffer, at: number) => void) | undefined;
+  private readonly isHeaderLast: boolean;
+
+  constructor(bodyBytes: number, onTag: ((tagBytes: Buffer, at: number) => void) | undefined) {
+    this.onTag = onTag;
+    this.isHeaderLast = bodyBytes === 0;
+  }
+
+  /** Counts whole messages by their last frame; of a body only the frame header is looked at. */
+  push(chunk: Buffer): void {
+    const bytes = this.carry.length === 0 ? chunk : Buffer.concat([this.carry, chunk]);
+    let at = 0;
+    while (at + 7 <= bytes.length) {
+      const size =
+        bytes[at + 3]! * 16_777_216 + (bytes[at + 4]! << 16) + (bytes[at + 5]! << 8) + bytes[at + 6]!;
+      if (at + size + 8 > bytes.length) break;
+      const type = bytes[at];
+      if (type === 1) {
+        // basic.deliver: class, method, consumer tag, then the delivery tag.
+        if (bytes[at + 10] !== 60) throw new Error('the broker sent something other than a delivery');
+        if (this.onTag !== undefined) this.onTag(bytes, at + 12 + bytes[at + 11]!);
+      } else if (type === 3 || (type === 2 && this.isHeaderLast)) {
+        this.count++;
+      }
+      at += size + 8;
+    }
+    this.carry = at === bytes.length ? Buffer.alloc(0) : bytes.subarray(at);
+  }
+}
+
+async function run(url: string, scenario: Scenario, messages: number): Promise<RunResult> {
+  const endpoint = parseUrl(url);
+  const publisher = await RawClient.connect(endpoint);
+  const declare = method(1, 50, 10, u16(0), shortstr(QUEUE), u8(2), emptyTable);
+  await publisher.call(method(1, 50, 40, u16(0), shortstr(QUEUE), u8(0)), 50, 41);
+  await publisher.call(declare, 50, 11);
+
+  const startedAt = performance.now();
+  let publishSeconds = 0;
+  let consuming: { readonly done: Promise<void> };
+  if (scenario.isBacklog) {
+    await publishAll(publisher, scenario, messages);
+    // An answer on the same channel: everything before it was taken in.
+    await publisher.call(declare, 50, 11);
+    publishSeconds = (performance.now() - startedAt) / 1000;
+    consuming = await consumeAll(url, scenario, messages);
+  } else {
+    consuming = await consumeAll(url, scenario, messages);
+    await publishAll(publisher, scenario, messages);
+  }
+  await consuming.done;
+  const seconds = (performance.now() - startedAt) / 1000 - publishSeconds;
+  publisher.close();
+  await checkEmpty(url);
+  return { messages, seconds, perSecond: messages / seconds, publishSeconds };
+}
+
+async function publishAll(client: RawClient, scenario: Scenario, messages: number): Promise<void> {
+  const body = Buffer.alloc(scenario.bodyBytes, 'leveret ');
+  const one = publish(1, '', QUEUE, body, scenario.persistent);
+  const perBatch = Math.max(1, Math.floor(BATCH_BYTES / one.length));
+  const batch = Buffer.concat(new Array<Buffer>(perBatch).fill(one));
+  for (let sent = 0; sent < messages; sent += perBatch) {
+    const count = Math.min(perBatch, messages - sent);
+    const isRoomLeft = client.socket.write(
+      count === perBatch ? batch : batch.subarray(0, count * one.length),
+    );
+    if (!isRoomLeft) await new Promise<void>((resolve) => client.socket.once('drain', resolve));
+  }
+}
+
+/** Starts consuming; `done` resolves when every message has come. */
+async function consumeAll(
+  url: string,
+  scenario: Scenario,
+  messages: number,
+): Promise<{ readonly done: Promise<void> }> {
+  const client = await RawClient.connect(parseUrl(url));
+  const noAck = scenario.prefetch === 0;
+  if (!noAck) await client.call(method(1, 60, 10, u32(0), u16(scenario.prefetch), u8(0)), 60, 11);
+  const acks = Buffer.alloc(ACK_BYTES * 8192);
+  let ackLength = 0;
+  const ackFrame = method(1, 60, 80, Buffer.alloc(9));
+  const flushAcks = (): void => {
+    if (ackLength > 0) client.socket.write(Buffer.from(acks.subarray(0, ackLength)));
+    ackLength = 0;
+  };
+  const onTag = (bytes: Buffer, at: number): void => {
+    if (ackLength + ACK_BYTES > acks.length) flushAcks();
+    for (let i = 0; i < 11; i++) acks[ackLength + i] = ackFrame[i]!;
+    for (let i = 0; i < 8; i++) acks[ackLength + 11 + i] = bytes[at + i]!;
+    acks[ackLength + 19] = 0;
+    acks[ackLength + 20] = 0xce;
+    ackLength += ACK_BYTES;
+  };
+  const counter = new Counter(scenario.bodyBytes, noAck ? undefined : onTag);
+  const consume = method(1, 60, 20, u16(0), shortstr(QUEUE), shortstr('c'), u8(noAck ? 2 : 0), emptyTable);
+  await client.call(consume, 60, 21);
+  const done = new Promise<void>((resolve, reject) => {
+    client.socket.on('close', () => reject(new Error('the consumer lost its connection')));
+    client.stream((chunk) => {
+      if (counter.count >= messages) return;
+      counter.push(chunk);
+      if (!noAck) flushAcks();
+      if (counter.count < messages) return;
+      client.socket.removeAllListeners('close');
+      if (counter.count > messages) reject(new Error(`${counter.count} deliveries of ${messages} messages`));
+      // The last acks must arrive before the check that nothing is left.
+      if (noAck) client.close();
+      else void client.call(method(1, 60, 30, shortstr('c'), u8(0)), 60, 31).catch(() => {});
+      setTimeout(() => {
+        client.close();
+        resolve();
+      }, 0);
+    });
+  });
+  return { done };
+}
+
+async function checkEmpty(url: string): Promise<void> {
+  const client = await RawClient.connect(parseUrl(url));
+  const left = await client.call(method(1, 50, 40, u16(0), shortstr(QUEUE), u8(0)), 50, 41);
+  client.close();
+  if (left.readUInt32BE(0) !== 0) throw new Error(`${left.readUInt32BE(0)} messages were left in the queue`);
+}
+
+const [url, name, messages] = process.argv.slice(2);
+const scenario = scenarios.find((candidate) => candidate.name === name);
+if (url === undefined || scenario === undefined || messages === undefined) {
+  process.stderr.write('usage: node load.js URL SCENARIO MESSAGES\n');
+  process.exit(64);
+}
+process.stdout.write(`${JSON.stringify(await run(url, scenario, Number(messages)))}\n`);
+process.exit(0);

@@ -1,0 +1,154 @@
+/**
+ * Every option of `leveret start`. One name serves all three places an option can stand in: the flag
+ * `--data-dir`, the variable `LEVERET_DATA_DIR` and the key `"data-dir"` of the configuration file.
+ */
+import {
+  CHANNEL_MAX_DEFAULT,
+  FRAME_BYTES_MAX_DEFAULT,
+  HANDSHAKE_TIMEOUT_MS_DEFAULT,
+  HEARTBEAT_SECONDS_DEFAULT,
+} from '../lib/limits.js';
+
+/** What a value is; in the configuration file each kind has a JSON type of its own (see config-file.ts). */
+export type OptionKind = 'integer' | 'size' | 'text' | 'switch' | 'names' | 'users' | 'permissions';
+
+export interface StartOption {
+  readonly name: string;
+  readonly kind: OptionKind;
+  /** What stands for the value in the help. */
+  readonly placeholder: string;
+  readonly description: string;
+  /** The default as the help shows it. */
+  readonly defaultText?: string;
+}
+
+export const START_OPTIONS = [
+  {
+    name: 'port',
+    kind: 'integer',
+    placeholder: 'NUMBER',
+    description: 'TCP port to listen on; 0 takes a free one',
+    defaultText: '5672',
+  },
+  {
+    name: 'host',
+    kind: 'names',
+    placeholder: 'ADDRESS',
+    description: 'address to listen on; 0.0.0.0 or :: for all',
+    defaultText: '127.0.0.1 and ::1',
+  },
+  {
+    name: 'data-dir',
+    kind: 'text',
+    placeholder: 'DIR',
+    description: 'directory this broker owns',
+    defaultText: './leveret-data',
+  },
+  { name: 'in-memory', kind: 'switch', placeholder: '', description: 'use no data directory' },
+  {
+    name: 'user',
+    kind: 'users',
+    placeholder: 'NAME:PASSWORD[:TAG,TAG]',
+    description: 'user to create instead of guest, with all permissions unless --permission names it',
+    defaultText: 'guest:guest:administrator',
+  },
+  {
+    name: 'vhost',
+    kind: 'names',
+    placeholder: 'NAME',
+    description: 'virtual host to create',
+    defaultText: '/',
+  },
+  {
+    name: 'permission',
+    kind: 'permissions',
+    placeholder: 'USER:VHOST:CONFIGURE:WRITE:READ',
+    description: 'regular expressions for what a user may configure, write and read',
+  },
+  {
+    name: 'loopback-users',
+    kind: 'names',
+    placeholder: 'NAME',
+    description: 'user that may log in from this machine only; none for nobody',
+    defaultText: 'guest',
+  },
+  {
+    name: 'anonymous-user',
+    kind: 'text',
+    placeholder: 'NAME',
+    description: 'user of SASL ANONYMOUS; none to not offer it',
+    defaultText: 'guest',
+  },
+  {
+    name: 'heartbeat',
+    kind: 'integer',
+    placeholder: 'SECONDS',
+    description: 'heartbeat to propose to clients; 0 for none',
+    defaultText: String(HEARTBEAT_SECONDS_DEFAULT),
+  },
+  {
+    name: 'frame-max',
+    kind: 'integer',
+    placeholder: 'BYTES',
+    description: 'largest frame to propose to clients',
+    defaultText: String(FRAME_BYTES_MAX_DEFAULT),
+  },
+  {
+    name: 'channel-max',
+    kind: 'integer',
+    placeholder: 'NUMBER',
+    description: 'channels a connection may open; 0 for no limit',
+    defaultText: String(CHANNEL_MAX_DEFAULT),
+  },
+  {
+    name: 'max-message-size',
+    kind: 'size',
+    placeholder: 'SIZE',
+    description: 'largest message body accepted',
+    defaultText: '16MiB',
+  },
+  {
+    name: 'memory-limit',
+    kind: 'size',
+    placeholder: 'SIZE|PERCENT',
+    description: 'publishers are blocked while messages take more memory than this',
+    defaultText: '60%',
+  },
+  {
+    name: 'handshake-timeout',
+    kind: 'integer',
+    placeholder: 'MS',
+    description: 'time a client has to open its connection',
+    defaultText: String(HANDSHAKE_TIMEOUT_MS_DEFAULT),
+  },
+  {
+    name: 'log-level',
+    kind: 'text',
+    placeholder: 'LEVEL',
+    description: 'debug, info, warning, error or none',
+    defaultText: 'info',
+  },
+  {
+    name: 'log-format',
+    kind: 'text',
+    placeholder: 'FORMAT',
+    description: 'json, text, or auto: text on a terminal, else json',
+    defaultText: 'auto',
+  },
+  { name: 'config', kind: 'text', placeholder: 'FILE', description: 'JSON file with any of these options' },
+] as const satisfies readonly StartOption[];
+
+export type OptionName = (typeof START_OPTIONS)[number]['name'];
+
+const BY_NAME: ReadonlyMap<string, StartOption & { readonly name: OptionName }> = new Map(
+  START_OPTIONS.map((option) => [option.name, option]),
+);
+
+export function optionNamed(name: string): (StartOption & { readonly name: OptionName }) | undefined {
+  return BY_NAME.get(name);
+}
+
+/** Whether an option may be given more than once. */
+export function isRepeatable(option: StartOption): boolean {
+  return option.kind === 'names' || option.kind === 'users' || option.kind === 'permissions';
+}
