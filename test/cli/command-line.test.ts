@@ -1,0 +1,264 @@
+/** The built program as a process of its own: what it prints, what it exits with, how it ends. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const IN_MEMORY = ['start', '--in-memory', '--host', '127.0.0.1', '--port', '0'];
+
+let directory = '';
+const running = new Set<ChildProcess>();
+
+beforeAll(() => {
+  if (!existsSync(MAIN)) throw new Error('dist/main.js is missing: run `npm run build`');
+  directory = mkdtempSync(join(tmpdir(), 'leveret-cli-'));
+});
+afterEach(() => {
+  for (const child of running) child.kill('SIGKILL');
+  running.clear();
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface LogLine {
+  readonly msg: string;
+  readonly level: string;
+  readonly port?: number;
+  readonly startupMs?: number;
+}
+
+interface Program {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  /** The port of the ready line; rejects when the program ends without one. */
+  readonly ready: Promise<number>;
+}
+
+/** Starts the program in a directory of its own, with no `LEVERET_*` variable but those given. */
+function start(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Program {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('LEVERET_'));
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd: directory,
+    env: { ...Object.fromEntries(inherited), ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const ended = new Promise<Ended>((resolve) => {
+    child.once('close', (code, signal) => {
+      running.delete(child);
+      resolve({ code, signal, stdout, stderr });
+    });
+  });
+  const ready = new Promise<number>((resolve, reject) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (!line.includes('Server startup complete')) return;
+      // As JSON or as text.
+      resolve(Number(/"port":(\d+)|port=(\d+)/.exec(line)?.slice(1).join('')));
+    });
+    ended.then(({ stderr: text }) => reject(new Error(`it ended before it was ready: ${text}`)));
+  });
+  // Most tests do not wait for it.
+  ready.catch(() => {});
+  return { child, ended, ready };
+}
+
+function logOf({ stdout }: Ended): readonly LogLine[] {
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as LogLine);
+}
+
+/** Whether something accepts connections there. */
+function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+describe('help and version', () => {
+  it('are printed on standard output', async () => {
+    const [help, startHelp, version] = await Promise.all([
+      start(['--help']).ended,
+      start(['start', '-h']).ended,
+      start(['--version']).ended,
+    ]);
+    for (const { code, stderr } of [help, startHelp, version])
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    for (const { stdout } of [help, startHelp]) {
+      expect(stdout).toContain('--data-dir');
+      expect(stdout).toContain('LEVERET_DATA_DIR');
+    }
+    expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+});
+
+describe('wrong usage', () => {
+  it.each([
+    [['stop'], "unknown command 'stop'; see leveret --help"],
+    [['strat'], "unknown command 'strat'; did you mean start?"],
+    [
+      ['start', 'extra'],
+      "unexpected argument 'extra'; every option of start begins with --, see leveret --help",
+    ],
+    [['start', '--prot', '5'], 'unknown flag --prot; did you mean --port?'],
+    [['--data-dirr=x'], 'unknown flag --data-dirr; did you mean --data-dir?'],
+    [['--dataDir', 'x'], 'unknown flag --dataDir; did you mean --data-dir?'],
+    [['--no-in-memory'], 'unknown flag --no-in-memory; did you mean --in-memory?'],
+    [['-x'], 'unknown flag -x; see leveret --help'],
+    [['--port'], '--port needs a value; see leveret --help'],
+    [['--port', '--host', '::1'], '--port needs a value; see leveret --help'],
+    [['--port', '1', '--port', '2'], '--port was given 2 times; give it once'],
+    [['--in-memory=maybe'], '--in-memory takes no value; write --in-memory or leave it out'],
+    [['start', '--', 'x'], "'--' has no meaning here; leave it out"],
+    [['--in-memory', '--data-dir', 'x'], '--data-dir and --in-memory contradict each other; leave one out'],
+    [['--user', 'secret'], '--user must be NAME:PASSWORD or NAME:PASSWORD:TAG,TAG'],
+  ])('%j is one sentence and exit code 64', async (args, message) => {
+    expect(await start(args).ended).toEqual({
+      code: 64,
+      signal: null,
+      stdout: '',
+      stderr: `leveret: ${message}\n`,
+    });
+  });
+});
+
+describe('wrong configuration', () => {
+  it('in a variable or the file is one sentence and exit code 78', async () => {
+    writeFileSync(join(directory, 'wrong.json'), '{"port": "x"}');
+    const [variable, file] = await Promise.all([
+      start(['start'], { LEVERET_PROT: '1' }).ended,
+      start(['start', '--config', 'wrong.json']).ended,
+    ]);
+    expect(variable).toMatchObject({
+      code: 78,
+      stdout: '',
+      stderr: 'leveret: unknown environment variable LEVERET_PROT; did you mean LEVERET_PORT?\n',
+    });
+    expect(file).toMatchObject({
+      code: 78,
+      stdout: '',
+      stderr: 'leveret: "port" in wrong.json must be a number, not \'x\'\n',
+    });
+  });
+});
+
+describe('a broker', () => {
+  it('logs JSON into a pipe, listens where it says, and ends with 0 on SIGTERM', async () => {
+    const program = start(IN_MEMORY);
+    const port = await program.ready;
+    expect(await isListening(port)).toBe(true);
+    program.child.kill('SIGTERM');
+    const ended = await program.ended;
+    expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' });
+    const log = logOf(ended);
+    expect(log.map(({ level }) => level)).not.toContain('warning');
+    expect(log[0]!.msg).toBe(`started TCP listener on 127.0.0.1:${port}`);
+    const ready = log.find(({ msg }) => msg.includes('Server startup complete'));
+    expect(ready).toMatchObject({ level: 'info', port });
+    expect(ready?.startupMs).toBeGreaterThan(0);
+    expect(await isListening(port)).toBe(false);
+  });
+
+  it('ends with 130 on SIGINT, also without a command', async () => {
+    const program = start(IN_MEMORY.slice(1));
+    await program.ready;
+    program.child.kill('SIGINT');
+    expect(await program.ended).toMatchObject({ code: 130, signal: null, stderr: '' });
+  });
+
+  it('takes its options from variables and a file too', async () => {
+    writeFileSync(join(directory, 'right.json'), '{"in-memory": true, "host": "127.0.0.1", "port": 1}');
+    const program = start([], {
+      LEVERET_CONFIG: 'right.json',
+      LEVERET_PORT: '0',
+      LEVERET_LOG_FORMAT: 'text',
+    });
+    expect(await isListening(await program.ready)).toBe(true);
+    program.child.kill('SIGTERM');
+    const { code, stdout } = await program.ended;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^\d{4}-\d\d-\d\d [\d:.]+ \[info\] Server startup complete in \d+ ms port=\d+ startupMs=\d+$/m,
+    );
+  });
+
+  it('listens on the loopback addresses of both families by default', async () => {
+    const program = start(['start', '--in-memory', '--port', '0']);
+    const port = await program.ready;
+    program.child.kill('SIGTERM');
+    const listeners = logOf(await program.ended)
+      .map(({ msg }) => msg)
+      .filter((msg) => msg.startsWith('started TCP listener'));
+    expect(listeners).toContain(`started TCP listener on 127.0.0.1:${port}`);
+    for (const listener of listeners) expect(listener).toMatch(/ on (127\.0\.0\.1|\[::1\]):\d+$/);
+  });
+
+  it('says who has its port, and ends with 1', async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = other.address() as AddressInfo;
+      const args = ['start', '--in-memory', '--host', '127.0.0.1', '--port', String(port)];
+      expect(await start(args).ended).toMatchObject({
+        code: 1,
+        stderr: `leveret: port ${port} on 127.0.0.1 is already in use; stop the other broker or choose another with --port\n`,
+      });
+    } finally {
+      other.close();
+    }
+  });
+
+  it('does not share its data directory, and gives it back when it is killed', async () => {
+    const args = ['start', '--data-dir', 'data', '--host', '127.0.0.1', '--port', '0'];
+    const first = start(args);
+    await first.ready;
+    expect(await start(args).ended).toMatchObject({
+      code: 1,
+      stderr:
+        'leveret: the data directory data is in use by another broker; ' +
+        'stop it, or give this one its own with --data-dir\n',
+    });
+    first.child.kill('SIGKILL');
+    const warnings = logOf(await first.ended).filter(({ level }) => level === 'warning');
+    expect(warnings.map(({ msg }) => msg)).toEqual([
+      'durable queues and persistent messages are kept in memory only in this version and do not survive a restart',
+    ]);
+    const second = start(args);
+    await second.ready;
+    second.child.kill('SIGTERM');
+    expect(await second.ended).toMatchObject({ code: 0 });
+  });
+
+  it('in memory makes no directory', async () => {
+    const program = start(IN_MEMORY);
+    await program.ready;
+    program.child.kill('SIGTERM');
+    await program.ended;
+    expect(existsSync(join(directory, 'leveret-data'))).toBe(false);
+  });
+});
