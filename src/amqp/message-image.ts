@@ -20,6 +20,7 @@
  * pieces; the image always holds it as one.
  */
 import type { ByteBlock } from '../lib/bytes.js';
+import { textAt } from './field-text.js';
 
 export const IMAGE_HEADER_BYTES = 28;
 export const IMAGE_BODY_SIZE = 0;
@@ -34,6 +35,8 @@ export const IMAGE_PRIORITY = 27;
 export const IMAGE_PERSISTENT = 1;
 /** The headers' death history was written by the broker; one that a publisher made up does not count. */
 export const IMAGE_DEATH_HISTORY = 2;
+/** The routing key is a queue's x-dead-letter-routing-key: the keys in the CC header no longer count. */
+export const IMAGE_KEY_REPLACED = 4;
 /** The message has a priority, which may be 0. */
 export const IMAGE_HAS_PRIORITY = 4;
 
@@ -126,8 +129,8 @@ export function readImage(block: ByteBlock, offset: number): MessageParts {
   const headerStart = offset + contentHeaderOffset(namesLength);
   const bodyStart = offset + bodyOffset(namesLength, headerLength);
   return {
-    exchange: bytes.toString('utf8', exchangeStart, exchangeStart + exchangeLength),
-    routingKey: bytes.toString('utf8', keyStart, keyStart + bytes[keyStart - 1]!),
+    exchange: textAt(bytes, exchangeStart, exchangeStart + exchangeLength),
+    routingKey: textAt(bytes, keyStart, keyStart + bytes[keyStart - 1]!),
     contentHeader: bytes.subarray(headerStart, headerStart + headerLength),
     body: bodySize === 0 ? bytes.subarray(0, 0) : bytes.subarray(bodyStart, bodyStart + bodySize),
     publishedMs: view.getFloat64(offset + IMAGE_PUBLISHED_MS, true),

@@ -1,4 +1,5 @@
 /** Messages the broker itself puts into the log: dead letters, and everything else that is not a plain publish. */
+import { shortstrSize, writeShortstr } from '../amqp/field-text.js';
 import {
   bodyOffset,
   contentHeaderOffset,
@@ -33,12 +34,7 @@ export function writeMessage(log: MessageLog, message: NewMessage): number {
 
 /** Exchange and routing key as two short strings, one behind the other. */
 export function encodeNames(exchange: string, routingKey: string): Buffer {
-  const exchangeBytes = Buffer.from(exchange);
-  const keyBytes = Buffer.from(routingKey);
-  return Buffer.concat([
-    Buffer.from([exchangeBytes.length]),
-    exchangeBytes,
-    Buffer.from([keyBytes.length]),
-    keyBytes,
-  ]);
+  const names = Buffer.allocUnsafe(shortstrSize(exchange) + shortstrSize(routingKey));
+  writeShortstr(names, writeShortstr(names, 0, exchange), routingKey);
+  return names;
 }

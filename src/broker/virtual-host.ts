@@ -12,9 +12,10 @@ import {
 import { FieldTable } from '../amqp/field-table.js';
 import { exchangeTypes } from '../exchanges/registry.js';
 import type { Clock } from '../lib/clock.js';
+import { RingBuffer } from '../lib/ring-buffer.js';
 import { ClassicQueue } from '../queues/classic-queue.js';
 import type { DeadLetterReason, Queue, QueueHost, QueueProperties } from '../queues/queue.js';
-import { parseQueueArguments } from '../queues/queue-arguments.js';
+import { checkTypeProperties, parseQueueArguments } from '../queues/queue-arguments.js';
 import {
   argumentsEquivalent,
   checkQueueArgumentsEquivalent,
@@ -54,6 +55,12 @@ export interface QueueDeclaration {
   readonly arguments: FieldTable;
 }
 
+interface Death {
+  readonly queue: Queue;
+  readonly position: number;
+  readonly reason: DeadLetterReason;
+}
+
 /** What the virtual hosts of one broker share. */
 export interface VirtualHostEnvironment {
   readonly log: MessageLog;
@@ -72,6 +79,8 @@ export class VirtualHost implements QueueHost {
   private readonly queuesByName = new Map<string, Queue>();
   /** Queues that no client declared and none can name, by the routing key that reaches them: direct reply-to. */
   private readonly replyQueues = new Map<string, Queue>();
+  /** Dead letters under way; the first is being published. */
+  private readonly dying = new RingBuffer<Death>();
   private readonly exclusiveQueues = new Map<object, Set<Queue>>();
   /** Which exchanges have bindings to a target: its deletion touches no others. */
   private readonly sources = new Map<RouteTarget, Set<BrokerExchange>>();
@@ -252,8 +261,20 @@ export class VirtualHost implements QueueHost {
     this.environment.scheduler.scheduleRun(queue);
   }
 
+  /** A dead letter may push others out of a full queue: those wait their turn, or the calls would nest as deep. */
   deadLetter(queue: Queue, position: number, reason: DeadLetterReason): void {
-    deadLetter(this, queue, position, reason);
+    if (queue.settings.deadLetterExchange === undefined) return;
+    this.log.retain(position, 1);
+    this.dying.push({ queue, position, reason });
+    if (this.dying.length > 1) return;
+    for (let death = this.dying.peek(); death !== undefined; death = this.dying.peek()) {
+      try {
+        deadLetter(this, death.queue, death.position, death.reason);
+      } finally {
+        this.log.release(death.position);
+        this.dying.shift();
+      }
+    }
   }
 
   lastConsumerGone(queue: Queue): void {
@@ -275,6 +296,8 @@ export class VirtualHost implements QueueHost {
   private newQueue(declared: QueueDeclaration): Queue {
     const where = { queue: declared.name, virtualHost: this.name };
     const settings = parseQueueArguments(declared.arguments, where);
+    const exclusive = declared.exclusiveOwner !== undefined;
+    checkTypeProperties(settings.type, { ...declared, exclusive }, where);
     if (settings.type !== 'classic') {
       throw notImplemented(`queues of type '${settings.type}' are not supported by this broker yet`);
     }

@@ -33,6 +33,7 @@ import type { Route } from '../broker/router.js';
 import { allocateBlock, type ByteBlock, copyBytes, equalBytes } from '../lib/bytes.js';
 import { BODY_BYTES_MAX, RECORD_ADOPTED_BYTES_MIN, SHORT_STRING_BYTES_MAX } from '../lib/limits.js';
 import type { MessageLog } from '../store/message-log.js';
+import { ChannelPhase } from './channel-phase.js';
 import type { ConnectionContext } from './connection-context.js';
 import { ContentAssembly } from './content-assembly.js';
 import { type ChannelConsumer, Deliveries, Settlement } from './deliveries.js';
@@ -42,9 +43,6 @@ import { PublishTarget } from './publish-target.js';
 import type { PublisherConfirms } from './publisher-confirms.js';
 import { type ReplyConsumer, stopReplyConsumer } from './reply-to.js';
 import type { Transaction } from './transaction.js';
-
-export const ChannelPhase = { Unopened: 0, Idle: 1, ExpectHeader: 2, ExpectBody: 3, Closing: 4 } as const;
-export type ChannelPhase = (typeof ChannelPhase)[keyof typeof ChannelPhase];
 
 const MANDATORY = 1;
 const IMMEDIATE = 2;

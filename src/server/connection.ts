@@ -32,28 +32,15 @@ import type { VirtualHost } from '../broker/virtual-host.js';
 import { type ByteBlock, blockOver } from '../lib/bytes.js';
 import type { Timer } from '../lib/clock.js';
 import { CLOSE_TIMEOUT_MS_MAX, FRAME_BYTES_BEFORE_TUNE_MAX, SILENT_CLOSE_DELAY_MS } from '../lib/limits.js';
-import { Channel, ChannelPhase } from './channel.js';
+import { Channel } from './channel.js';
+import { ChannelPhase } from './channel-phase.js';
 import type { ConnectionContext } from './connection-context.js';
 import { ConnectionMethods } from './connection-methods.js';
+import { ConnectionPhase } from './connection-phase.js';
 import { UnknownMethodError } from './handlers/dispatch.js';
 import type { Heartbeat } from './heartbeat.js';
 import { answerToHeader, PROTOCOL_HEADER_BYTES } from './protocol-header.js';
 import { Transport, type TransportOwner } from './transport.js';
-
-export const ConnectionPhase = {
-  AwaitHeader: 0,
-  Start: 1,
-  Tune: 2,
-  Open: 3,
-  Running: 4,
-  /** We sent connection.close and wait for close-ok. */
-  Closing: 5,
-  /** A login failed: nothing more is said, and TCP goes after a while. */
-  Penalised: 6,
-  /** Agreed: what is left is for the peer to close TCP. */
-  Closed: 7,
-} as const;
-export type ConnectionPhase = (typeof ConnectionPhase)[keyof typeof ConnectionPhase];
 
 /** Frames of channels that are not served any more. */
 const DISCARD: FrameSink = { onMethod: () => {}, onHeader: () => {}, onBodyPart: () => {}, onBody: () => {} };

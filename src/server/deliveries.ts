@@ -207,11 +207,6 @@ export class Deliveries {
     }
   }
 
-  /** Whether any delivery of a queue made for basic.get or a consumer is outstanding: the end of a channel. */
-  requeueAll(): void {
-    this.settle(0, true, Settlement.Requeue);
-  }
-
   private settleAt(at: number, kind: Settlement): void {
     const owner = this.owners[at]!;
     const position = this.positions[at]!;
@@ -361,7 +356,9 @@ export class Deliveries {
       if (isReferred) {
         this.log.retain(position, 1);
         transport.refer(segment.bytes.subarray(bodyStart + sent, bodyStart + sent + piece), position);
-        transport.block.bytes[transport.reserve(1)] = FRAME_END;
+        // Reserved first: it may replace the slab.
+        const end = transport.reserve(1);
+        transport.block.bytes[end] = FRAME_END;
       } else {
         copyBytes(segment.block, bodyStart + sent, transport.block, at + FRAME_PREFIX_BYTES, piece);
         bytes[at + FRAME_PREFIX_BYTES + piece] = FRAME_END;

@@ -3,9 +3,9 @@
  * route. Publishers mostly repeat themselves, so everything found stays until the names change, or a change of
  * definitions or permissions makes it doubtful (two integers tell).
  */
-import { accessRefused, frameError } from '../amqp/errors.js';
+import { accessRefused } from '../amqp/errors.js';
 import { decodeTable, FieldTable } from '../amqp/field-table.js';
-import { utf8At } from '../amqp/field-text.js';
+import { textAt } from '../amqp/field-text.js';
 import { readImage } from '../amqp/message-image.js';
 import type { BrokerExchange, Route, RouteRequest } from '../broker/router.js';
 import { authorize } from './authorize.js';
@@ -31,14 +31,11 @@ export class PublishTarget implements RouteRequest {
     this.context = context;
   }
 
-  /** Takes new names: two short strings, one behind the other. @throws AmqpError 501 unless they are UTF-8 */
+  /** Takes new names: two short strings, one behind the other. RabbitMQ lets them hold any bytes here. */
   rename(names: Buffer): void {
     const keyAt = 1 + names[0]!;
-    const exchangeName = utf8At(names, 1, keyAt);
-    const routingKey = utf8At(names, keyAt + 1, keyAt + 1 + names[keyAt]!);
-    if (exchangeName === undefined || routingKey === undefined) {
-      throw frameError('Malformed UTF-8 in shortstr');
-    }
+    const exchangeName = textAt(names, 1, keyAt);
+    const routingKey = textAt(names, keyAt + 1, keyAt + 1 + names[keyAt]!);
     if (exchangeName !== this.exchangeName) this.exchange = undefined;
     this.exchangeName = exchangeName;
     this.routingKey = routingKey;

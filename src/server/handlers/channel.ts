@@ -6,7 +6,8 @@ import {
   encodeChannelFlowOk,
   encodeChannelOpenOk,
 } from '../../amqp/methods.generated.js';
-import { type Channel, ChannelPhase } from '../channel.js';
+import type { Channel } from '../channel.js';
+import { ChannelPhase } from '../channel-phase.js';
 
 export function open(channel: Channel): void {
   if (channel.phase !== ChannelPhase.Unopened) throw channelError("second 'channel.open' seen");

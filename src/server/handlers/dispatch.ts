@@ -9,15 +9,18 @@ import {
   MethodId,
   methodName,
 } from '../../amqp/methods.generated.js';
-import { type Channel, ChannelPhase } from '../channel.js';
+import type { Channel } from '../channel.js';
+import { ChannelPhase } from '../channel-phase.js';
 import * as basic from './basic.js';
 import * as channelClass from './channel.js';
 import * as exchange from './exchange.js';
 import * as modes from './modes.js';
 import * as queue from './queue.js';
 
-/** A method that RabbitMQ knows nothing of ends its connection without a word; so does an unreadable table. */
+/** A method that RabbitMQ knows nothing of ends its connection without a word. */
 export class UnknownMethodError extends Error {}
+
+const BASIC_CREDIT = 0x003c00c8;
 
 /**
  * Handles a method whose arguments are `bytes[start..end)`.
@@ -30,8 +33,10 @@ export function onChannelMethod(
   start: number,
   end: number,
 ): void {
+  // RabbitMQ 4.0 gave basic.credit up, but it still knows what it is.
+  if (id === BASIC_CREDIT) throw commandInvalid('unimplemented method');
   if (!isKnownMethod(id)) throw new UnknownMethodError(`unknown method ${methodName(id)}`);
-  const method = decode(id, bytes, start, end);
+  const method = decode(channel, id, bytes, start, end);
   if (channel.phase === ChannelPhase.Unopened && id !== MethodId.ChannelOpen) {
     throw channelError("expected 'channel.open'");
   }
@@ -39,11 +44,21 @@ export function onChannelMethod(
   dispatch(channel, method);
 }
 
-function decode(id: number, bytes: Buffer, start: number, end: number): ClientMethod | undefined {
+function decode(
+  channel: Channel,
+  id: number,
+  bytes: Buffer,
+  start: number,
+  end: number,
+): ClientMethod | undefined {
   try {
     return decodeMethod(id, bytes, start, end);
   } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
+    if (!(error instanceof DecodeError)) {
+      // RabbitMQ names no method when a string of one is not UTF-8.
+      channel.currentMethod = 0;
+      throw error;
+    }
     throw frameError(`cannot decode <<${erlangBinary(bytes.subarray(start, end))}>>`);
   }
 }
@@ -108,6 +123,7 @@ function dispatch(channel: Channel, method: ClientMethod): void {
     case MethodId.TxRollback:
       return modes.txRollback(channel);
     case MethodId.BasicPublish:
+      // The channel hands on only what it cannot read, and `decode` could.
       throw frameError('cannot decode basic.publish');
     default:
       // connection.* belongs on channel 0.

@@ -13,7 +13,7 @@ import {
   type QueueUnbind,
 } from '../../amqp/methods.generated.js';
 import type { Queue } from '../../queues/queue.js';
-import { checkTypeProperties, deadLetterExchangeOf, queueTypeOf } from '../../queues/queue-arguments.js';
+import { deadLetterExchangeOf, queueTypeOf } from '../../queues/queue-arguments.js';
 import { authorize } from '../authorize.js';
 import type { Channel } from '../channel.js';
 import { REPLY_TO_NAME, REPLY_TO_PREFIX } from '../reply-to.js';
@@ -69,7 +69,6 @@ function declareActively(channel: Channel, method: QueueDeclare, requestedName: 
     authorize(context, 'read', 'queue', name);
     authorize(context, 'write', 'exchange', deadLetterExchange);
   }
-  checkTypeProperties(type, method, place);
   return virtualHost.addQueue(declared);
 }
 
