@@ -1,6 +1,7 @@
 /** The broker: virtual hosts, users, the message log and the turn. It knows nothing of sockets. */
 import { UserDirectory } from '../auth/users.js';
 import type { Clock } from '../lib/clock.js';
+import { GuardedClock } from '../lib/guarded-clock.js';
 import { OUTPUT_SLAB_BYTES, OUTPUT_SLABS_IDLE_MAX } from '../lib/limits.js';
 import type { Logger } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
@@ -37,7 +38,9 @@ export class Broker implements VirtualHostEnvironment {
 
   constructor({ config, clock, random, logger, defer }: BrokerDependencies) {
     this.config = config;
-    this.clock = clock;
+    this.clock = new GuardedClock(clock, (error) =>
+      logger.error({ err: error }, 'a timer of the broker failed; this is a bug in the broker'),
+    );
     this.receivedAtMs = clock.nowMs();
     this.random = random;
     this.logger = logger;

@@ -3,7 +3,12 @@
  * dead-letter exchange, with its history in the headers. A missing exchange, or one that routes it nowhere,
  * drops it.
  */
-import { CONTENT_HEADER_FIXED_BYTES, IMAGE_DEATH_HISTORY, readImage } from '../amqp/message-image.js';
+import {
+  CONTENT_HEADER_FIXED_BYTES,
+  IMAGE_DEATH_HISTORY,
+  IMAGE_KEY_REPLACED,
+  readImage,
+} from '../amqp/message-image.js';
 import { decodeProperties, encodeProperties } from '../amqp/properties.js';
 import { SHORT_STRING_BYTES_MAX } from '../lib/limits.js';
 import type { DeadLetterReason, Queue } from '../queues/queue.js';
@@ -36,7 +41,9 @@ function republish(
   const dead = readImage(log.segmentOf(position).block, log.payloadOffset(position));
   const { contentHeader } = dead;
   const properties = decodeProperties(contentHeader, CONTENT_HEADER_FIXED_BYTES, contentHeader.length);
-  const carbonCopies = keysOfHeader(properties.headers, 'CC');
+  // The keys of CC are the publisher's, like the routing key beside them: a queue that replaces one replaces all.
+  const isKeyReplaced = (dead.flags & IMAGE_KEY_REPLACED) !== 0;
+  const carbonCopies = isKeyReplaced ? [] : keysOfHeader(properties.headers, 'CC');
   const hasHistory = (dead.flags & IMAGE_DEATH_HISTORY) !== 0;
   const headers = withDeath(
     properties.headers,
@@ -58,8 +65,9 @@ function republish(
   const route = virtualHost.router
     .route(exchange, { routingKeys, headers: () => headers })
     .filter((target) => !wouldCycle(headers, target.name, reason));
+  if (route.length === 0) return;
   // Nothing bounds the argument it comes from; a key that fits no short string reaches no consumer.
-  if (route.length === 0 || Buffer.byteLength(routingKey) > SHORT_STRING_BYTES_MAX) return;
+  if (Buffer.byteLength(deadLetterRoutingKey ?? '') > SHORT_STRING_BYTES_MAX) return;
 
   // The expiration goes, or the copy would expire again at once where it waits.
   const encoded = encodeProperties({ ...properties, headers, expiration: undefined });
@@ -71,7 +79,7 @@ function republish(
     body: dead.body,
     publishedMs: virtualHost.environment.nowMs(),
     deadlineMs: Number.POSITIVE_INFINITY,
-    flags: dead.flags | IMAGE_DEATH_HISTORY,
+    flags: dead.flags | IMAGE_DEATH_HISTORY | (deadLetterRoutingKey === undefined ? 0 : IMAGE_KEY_REPLACED),
     priority: dead.priority,
   });
   log.retain(copy, route.length);

@@ -68,7 +68,7 @@ export class Scheduler {
     this.defer(this.boundTurn);
   }
 
-  /** One turn. What its steps mark is served in it, but for queues that ran out of budget: they arm the next. */
+  /** One turn. What its steps mark is served in it, but for queues: they are run in the next, which they arm. */
   turn(): void {
     this.isArmed = true;
     if (this.runnable.length > 0) this.runQueues();

@@ -15,6 +15,9 @@ export const FRAME_BYTES_MIN = 4096;
 /** Largest frame before connection.tune-ok: nobody unauthenticated makes us buffer more (RabbitMQ >= 4.1). */
 export const FRAME_BYTES_BEFORE_TUNE_MAX = 8192;
 
+/** Where no limit was agreed (frame-max 0 on both sides) a frame still cannot make us gather more than this. */
+export const FRAME_BYTES_UNLIMITED_MAX = 16_777_216;
+
 /** Default of `--channel-max`: what RabbitMQ offers in connection.tune. */
 export const CHANNEL_MAX_DEFAULT = 2047;
 /** Default of `--heartbeat`, in seconds, as RabbitMQ offers it. */
@@ -47,16 +50,11 @@ export const SEGMENTS_IDLE_MAX = 8;
 /** Routes remembered per virtual host; all are dropped when a binding changes or this many are held. */
 export const ROUTES_CACHED_MAX = 16_384;
 
-/** Chained exchange-to-exchange and alternate-exchange hops are bounded by a visited set; names by the wire. */
+/** Names, routing keys and tags are short strings: their length is one octet (AMQP 0-9-1 section 4.2.5.3). */
 export const SHORT_STRING_BYTES_MAX = 255;
-
-/** Consumer tags, queue and exchange names are short strings; the number of consumers a channel may hold. */
-export const CONSUMERS_PER_CHANNEL_MAX_DEFAULT = Number.POSITIVE_INFINITY;
 
 /** x-message-ttl and x-expires: ten years in milliseconds (RabbitMQ). */
 export const TTL_MS_MAX = 315_360_000_000;
-/** Compiled permission decisions remembered per channel and operation are replaced, never accumulated. */
-export const PRIORITY_MAX = 255;
 
 /** Bodies from this size on are sent from where they lie in the log (one more vector) instead of being copied. */
 export const BODY_REFERENCE_BYTES_MIN = 8192;
@@ -66,3 +64,6 @@ export const RECORD_ADOPTED_BYTES_MIN = 131_072;
 
 /** How long a shutdown waits for clients to answer connection.close before it drops them. */
 export const SHUTDOWN_TIMEOUT_MS = 3_000;
+
+/** x-max-priority (rabbitmq.com/docs/priority): one octet on the wire. */
+export const PRIORITY_MAX = 255;

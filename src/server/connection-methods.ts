@@ -22,7 +22,7 @@ import { isLoopbackAddress } from '../auth/loopback.js';
 import { serverProperties } from '../broker/identity.js';
 import { LEVERET_VERSION } from '../broker/version.js';
 import type { ByteBlock } from '../lib/bytes.js';
-import { FRAME_BYTES_MIN } from '../lib/limits.js';
+import { FRAME_BYTES_MIN, FRAME_BYTES_UNLIMITED_MAX } from '../lib/limits.js';
 import type { Connection } from './connection.js';
 import { ConnectionPhase } from './connection-phase.js';
 import { UnknownMethodError } from './handlers/dispatch.js';
@@ -147,7 +147,7 @@ export class ConnectionMethods implements FrameSink {
     this.currentMethod = MethodId.ConnectionTune;
     checkNegotiated('frame_max', method.frameMax, config.frameMax, FRAME_BYTES_MIN);
     checkNegotiated('channel_max', method.channelMax, config.channelMax, 1);
-    const frameMax = method.frameMax === 0 ? Number.MAX_SAFE_INTEGER : method.frameMax;
+    const frameMax = method.frameMax === 0 ? FRAME_BYTES_UNLIMITED_MAX : method.frameMax;
     connection.reader.payloadBytesMax = frameMax;
     connection.transport.bodyFrameBytesMax = frameMax - FRAME_OVERHEAD_BYTES;
     connection.channelMax = method.channelMax;

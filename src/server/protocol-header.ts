@@ -16,5 +16,5 @@ export function answerToHeader(header: Buffer): Buffer | undefined {
   // The header of 0-9, which some clients send for 0-9-1.
   if (id === 1 && major === 1 && minor === 0 && revision === 9) return undefined;
   if (id === 0 && major === 0 && minor! >= 9) return AMQP_0_9_1;
-  return id === 0 && major === 1 ? AMQP_0_9_1 : AMQP_1_0_SASL;
+  return AMQP_1_0_SASL;
 }

@@ -279,6 +279,21 @@ describe('a binding', () => {
     expect(x.bindingCount).toBe(0);
   });
 
+  it('leaves nothing behind at a queue that outlives its exchanges', () => {
+    const { host } = bench();
+    const { sources } = host as unknown as { readonly sources: ReadonlyMap<unknown, unknown> };
+    const queue = addQueue(host, 'q');
+    for (let i = 0; i < 3; i++) {
+      const x = addExchange(host, 'x', 'fanout');
+      host.bind(x, queue, '', EMPTY);
+      host.deleteExchange(x);
+    }
+    const x = addExchange(host, 'x', 'fanout', AUTO_DELETE);
+    host.bind(x, queue, '', EMPTY);
+    host.unbind(x, queue, '', EMPTY);
+    expect(sources.size).toBe(0);
+  });
+
   it('that the type refuses changes nothing', () => {
     const { host } = bench();
     const x = addExchange(host, 'x', 'headers');

@@ -8,7 +8,7 @@ import type { Logger } from '../../src/lib/logger.js';
 import { ManualClock } from '../../src/lib/manual-clock.js';
 import { type RunningServer, startServer } from '../../src/server/server.js';
 import { ALL_CAPABILITIES, type OpenOptions, RawClient } from '../helpers/raw-client.js';
-import { idsOf } from '../helpers/raw-codec.js';
+import { type Fields, idsOf } from '../helpers/raw-codec.js';
 
 const ORACLE_URL = process.env['LEVERET_ORACLE_URL'];
 export const IS_ORACLE = ORACLE_URL !== undefined;
@@ -144,6 +144,26 @@ export async function declareQueue(
   const queue = uniqueName('q');
   await client.call(1, 'queue.declare', { queue, exclusive: true, ...options });
   return queue;
+}
+
+/** The channel on which tests look after queues, so that deliveries on others are left to be read. */
+const CONTROL_CHANNEL = 60_000;
+
+/** What queue.declare counts. What the queue could deliver by then has been sent. */
+export async function countsOf(client: RawClient, queue: string): Promise<Fields> {
+  if (!controlled.has(client)) {
+    controlled.add(client);
+    await client.openChannel(CONTROL_CHANNEL);
+  }
+  return client.call(CONTROL_CHANNEL, 'queue.declare', { queue, passive: true });
+}
+const controlled = new WeakSet<RawClient>();
+
+/** Publishes the bodies `1`, `2`, ... to a queue, and waits until it has them. */
+export async function publishTo(client: RawClient, queue: string, count: number): Promise<void> {
+  await countsOf(client, queue);
+  for (let i = 1; i <= count; i++) client.publish(CONTROL_CHANNEL, { routingKey: queue, body: String(i) });
+  await countsOf(client, queue);
 }
 
 /** Waits for the channel's close, checks what it says, agrees, and shows that the number is usable again. */

@@ -140,6 +140,12 @@ describe('MessageLog', () => {
     expect(log.bytesHeld).toBe(SEGMENT_BYTES);
   });
 
+  it('lets a full segment go when nobody kept its records', () => {
+    const log = new MessageLog({ segmentBytes: SEGMENT_BYTES });
+    for (let i = 0; i < 10; i++) write(log, 200, i);
+    expect([log.segmentCount, log.bytesHeld]).toEqual([1, SEGMENT_BYTES]);
+  });
+
   it('gives a record that exceeds a segment one of exactly its size, and leaves the open one open', () => {
     const log = new MessageLog({ segmentBytes: SEGMENT_BYTES });
     const small = write(log, 8, 1);
