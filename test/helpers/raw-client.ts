@@ -9,11 +9,11 @@ import {
   encodeContentHeader,
   encodeFrame,
   encodeMethod,
-  type Fields,
   type Method,
   type Properties,
   type Table,
 } from './raw-codec.js';
+import type { Fields } from './raw-methods.js';
 
 export const PROTOCOL_HEADER = Buffer.from('AMQP\x00\x00\x09\x01', 'latin1');
 export const FRAME_METHOD = 1;

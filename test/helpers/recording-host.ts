@@ -26,8 +26,9 @@ export class RecordingHost implements QueueHost {
     this.scheduled.push(queue);
   }
 
-  deadLetter(_queue: Queue, position: number, reason: DeadLetterReason): void {
+  deadLetter(queue: Queue, position: number, reason: DeadLetterReason): void {
     this.deadLetters.push([labelAt(this.log, position), reason]);
+    queue.forget(position);
   }
 
   lastConsumerGone(): void {

@@ -1,6 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FRAME_METHOD, type RawClient } from '../helpers/raw-client.js';
-import { channelClose, closeOf, connectionClose, countsOf, declareQueue, Target, uniqueName } from './target.js';
+import {
+  channelClose,
+  closeOf,
+  connectionClose,
+  countsOf,
+  declareQueue,
+  Target,
+  uniqueName,
+} from './target.js';
 
 let target: Target;
 let client: RawClient;
@@ -49,7 +57,8 @@ describe('publisher confirms', () => {
   it('cover every publish once: routed, unroutable, to several queues, persistent', async () => {
     await client.call(1, 'confirm.select');
     const second = await declareQueue(client);
-    for (const name of [queue, second]) await client.call(1, 'queue.bind', { queue: name, exchange: 'amq.topic', routingKey: 'both' });
+    for (const name of [queue, second])
+      await client.call(1, 'queue.bind', { queue: name, exchange: 'amq.topic', routingKey: 'both' });
     for (let i = 0; i < 100; i++) {
       client.publish(1, { routingKey: queue, body: String(i), properties: { deliveryMode: 2 } });
       client.publish(1, { routingKey: 'nowhere' });

@@ -74,12 +74,12 @@ describe('a close by the server', () => {
 
   it('looks at nothing else meanwhile', async () => {
     client.send(1, 'basic.qos', { prefetchSize: 5 });
+    await client.method(0, 'connection.close');
     client.send(1, 'channel.flow', { active: true });
     client.send(2, 'channel.open');
     client.send(0, 'connection.open');
     client.frame(2, 0, 'rubbish on channel 0');
     client.send(0, 'connection.close-ok');
-    await client.method(0, 'connection.close');
     await client.closed();
     expect([...client.pendingFrames(0), ...client.pendingFrames(1), ...client.pendingFrames(2)]).toEqual([]);
   });

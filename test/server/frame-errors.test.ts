@@ -185,7 +185,13 @@ describe('method arguments', () => {
     client.send(1, 'basic.get', { queue: 'any', noAck: true });
     const { payload: got } = await client.nextFrame(1);
     expect(got.subarray(4)).toEqual(
-      Buffer.concat([integer(1, 8), Buffer.from([0, 10]), Buffer.from('amq.fanout'), Buffer.from([2, 0xff, 0xfe]), integer(0, 4)]),
+      Buffer.concat([
+        integer(1, 8),
+        Buffer.from([0, 10]),
+        Buffer.from('amq.fanout'),
+        Buffer.from([2, 0xff, 0xfe]),
+        integer(0, 4),
+      ]),
     );
   });
 

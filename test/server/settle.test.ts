@@ -1,6 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RawClient } from '../helpers/raw-client.js';
-import { channelClose, closeOf, connectionClose, declareQueue, publishTo, Target, uniqueName } from './target.js';
+import {
+  channelClose,
+  closeOf,
+  connectionClose,
+  declareQueue,
+  publishTo,
+  Target,
+  uniqueName,
+} from './target.js';
 
 let target: Target;
 let client: RawClient;

@@ -2,13 +2,16 @@
  * What the tests of the server talk to: Leveret in this process, with time standing still, or the broker that
  * LEVERET_ORACLE_URL names (a RabbitMQ 3.10, `amqp://127.0.0.1:5672`), to see whether the tests say the truth. Where
  * 3.10 is known to differ from 4.2 a test names both with `byGeneration`; Leveret is held to 4.2.
+ * The oracle needs, besides guest: virtual hosts `closed` (guest not permitted), `one` and `two` (guest permitted),
+ * a user `nobody` without permissions, and a user `limited` with those of `permissions.test.ts`; the passwords are
+ * the names.
  */
 import { BROKER_CONFIG_DEFAULTS, type BrokerConfig } from '../../src/broker/broker-config.js';
 import type { Logger } from '../../src/lib/logger.js';
 import { ManualClock } from '../../src/lib/manual-clock.js';
 import { type RunningServer, startServer } from '../../src/server/server.js';
 import { ALL_CAPABILITIES, type OpenOptions, RawClient } from '../helpers/raw-client.js';
-import { type Fields, idsOf } from '../helpers/raw-codec.js';
+import { type Fields, idsOf } from '../helpers/raw-methods.js';
 
 const ORACLE_URL = process.env['LEVERET_ORACLE_URL'];
 export const IS_ORACLE = ORACLE_URL !== undefined;

@@ -27,6 +27,7 @@ class Bench {
     takesCancel: true,
     onPublish: () => {},
     closeChannel: () => {},
+    waitFor: () => {},
   });
 
   /** Publishes in the transaction, to the queues given. */
