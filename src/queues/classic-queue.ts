@@ -8,22 +8,18 @@
  *
  * A delivery to a consumer with automatic acknowledgement goes from ready to gone directly.
  *
- * Deliveries are made by the turn. Where RabbitMQ's outcome depends on a message being handed out before the next
- * is looked at (length limits, a time to live of zero), the queue runs on the spot first: what is written then
- * waits in the transports like everything else.
+ * Deliveries are made by the turn. RabbitMQ hands each message out before it looks at what comes next, and that
+ * shows wherever the ready messages are counted, dropped or ordered. There the queue runs on the spot first: what it
+ * writes waits in the transports like everything else.
  */
 import { accessRefused } from '../amqp/errors.js';
 import type { FieldTable } from '../amqp/field-table.js';
-import {
-  IMAGE_BODY_SIZE,
-  IMAGE_DEADLINE_MS,
-  IMAGE_PRIORITY,
-  IMAGE_PUBLISHED_MS,
-} from '../amqp/message-image.js';
-import type { Timer } from '../lib/clock.js';
+import { IMAGE_DEADLINE_MS, IMAGE_PRIORITY } from '../amqp/message-image.js';
 import { QUEUE_RUN_MESSAGES_MAX } from '../lib/limits.js';
 import type { MessageLog } from '../store/message-log.js';
 import { ConsumerList } from './consumer-list.js';
+import { LengthLimit } from './length-limit.js';
+import { MessageExpiry } from './message-expiry.js';
 import { PriorityIndex } from './priority-index.js';
 import type { Consumer, DeadLetterReason, Queue, QueueCounts, QueueHost, QueueProperties } from './queue.js';
 import type { QueueSettings } from './queue-arguments.js';
@@ -42,6 +38,8 @@ export class ClassicQueue implements Queue {
   readonly settings: QueueSettings;
   isDeleted = false;
   isScheduled = false;
+  lastSequence = 0;
+  lastRedelivered = false;
 
   private readonly log: MessageLog;
   private readonly host: QueueHost;
@@ -49,21 +47,17 @@ export class ClassicQueue implements Queue {
   private readonly index: ReadyIndex;
   private readonly consumers = new ConsumerList();
   private readonly lease: QueueLease | undefined;
-  /** x-single-active-consumer: the one that is served; the others wait for it to go. */
   private readonly isSingleActive: boolean;
+  /** x-single-active-consumer: the one that is served; the others wait for it to go. */
   private active: Consumer | undefined;
   private unackedCount = 0;
 
-  private readonly maxLength: number;
-  private readonly maxLengthBytes: number;
-  private readonly isLimited: boolean;
-  /** Bytes of the bodies of ready messages; counted only for x-max-length-bytes. */
-  private readyBytes = 0;
+  /** Whether a message may join without a look at it: no limit, no time to live, no priorities. */
+  private isPlain: boolean;
+  private readonly limit: LengthLimit | undefined;
   private readonly messageTtlMs: number;
-  /** Whether a message that can expire ever came: until then nothing looks at deadlines. */
-  private mayExpire = false;
-  private expiryTimer: Timer | undefined;
-  private expiryDueMs = Number.POSITIVE_INFINITY;
+  /** Made for the first message that can expire: until then nothing looks at deadlines. */
+  private expiry: MessageExpiry | undefined;
 
   constructor(properties: QueueProperties, virtualHostName: string, log: MessageLog, host: QueueHost) {
     const { settings } = properties;
@@ -80,10 +74,10 @@ export class ClassicQueue implements Queue {
     this.index =
       settings.maxPriority === undefined ? new QueueIndex() : new PriorityIndex(settings.maxPriority);
     this.isSingleActive = settings.singleActiveConsumer;
-    this.maxLength = settings.maxLength ?? Number.POSITIVE_INFINITY;
-    this.maxLengthBytes = settings.maxLengthBytes ?? Number.POSITIVE_INFINITY;
-    this.isLimited = settings.maxLength !== undefined || settings.maxLengthBytes !== undefined;
+    this.limit = LengthLimit.of(settings, log);
     this.messageTtlMs = settings.messageTtlMs ?? Number.POSITIVE_INFINITY;
+    this.isPlain =
+      this.limit === undefined && settings.messageTtlMs === undefined && settings.maxPriority === undefined;
     this.lease =
       settings.expiresMs === undefined
         ? undefined
@@ -95,73 +89,65 @@ export class ClassicQueue implements Queue {
           );
   }
 
-  get lastSequence(): number {
-    return this.index.lastSequence;
-  }
-
-  get lastRedelivered(): boolean {
-    return this.index.lastRedelivered;
-  }
-
   publish(position: number, ownDeadlineMs: number = Number.POSITIVE_INFINITY): boolean {
-    if (this.isLimited && this.isRejecting(position)) return false;
-    const priority = this.settings.maxPriority === undefined ? 0 : this.priorityOf(position);
-    this.index.push(position, priority);
+    if (!this.isPlain || ownDeadlineMs !== Number.POSITIVE_INFINITY)
+      return this.admit(position, ownDeadlineMs);
+    this.index.push(position, 0);
     if (this.consumers.size > 0) this.host.scheduleRun(this);
-    if (this.isLimited) this.countBytes(position, 1);
-    if (this.messageTtlMs !== Number.POSITIVE_INFINITY || ownDeadlineMs !== Number.POSITIVE_INFINITY) {
-      this.onExpiringPublish(position);
-    }
-    if (this.isLimited && this.dropsHead && !this.isWithinLimits) {
-      this.run();
-      this.dropOverLimit();
-    }
     return true;
   }
 
   run(): boolean {
     const { index } = this;
-    if (this.mayExpire) this.dropExpired();
+    if (this.expiry !== undefined) this.dropExpired();
     for (let budget = QUEUE_RUN_MESSAGES_MAX; index.length > 0; budget--) {
       const consumer = this.nextConsumer();
-      if (consumer === undefined) break;
+      if (consumer === undefined || !this.isHeadReadable()) break;
       if (budget === 0) return true;
       this.handOut(consumer);
-      if (this.mayExpire) this.dropExpired();
+      if (this.expiry !== undefined) this.dropExpired();
     }
     return false;
   }
 
   get(): number {
     this.lease?.renew();
-    if (this.mayExpire) this.dropExpired();
+    this.catchUp();
     if (this.index.length === 0) return -1;
     this.unackedCount++;
     const position = this.take();
-    if (this.mayExpire) this.dropExpired();
+    this.lastSequence = this.index.lastSequence;
+    this.lastRedelivered = this.index.lastRedelivered;
+    if (this.expiry !== undefined) this.dropExpired();
     return position;
   }
 
   acknowledge(position: number, _sequence: number): void {
     this.unackedCount--;
-    this.log.release(position);
+    this.forget(position);
   }
 
   requeue(position: number, sequence: number): void {
     // What is returned to a deleted queue is dropped (RabbitMQ).
     if (this.isDeleted) return this.acknowledge(position, sequence);
+    if (this.limit?.countsBytes === true && !this.log.isReadable(position)) {
+      return this.log.fetch(position, () => this.requeue(position, sequence));
+    }
     this.unackedCount--;
     this.index.restore(position, sequence);
     if (this.consumers.size > 0) this.host.scheduleRun(this);
-    if (this.isLimited) this.countBytes(position, 1);
+    if (this.limit !== undefined) {
+      this.limit.add(position);
+      this.dropOverLimit();
+    }
     // Unacked messages do not expire, but one that comes back late does so at once (rabbitmq.com/docs/ttl).
-    if (this.mayExpire) this.dropExpired();
-    if (this.isLimited && this.dropsHead) this.dropOverLimit();
+    if (this.expiry !== undefined) this.dropExpired();
   }
 
   reject(position: number, sequence: number): void {
-    if (!this.isDeleted) this.host.deadLetter(this, position, 'rejected');
-    this.acknowledge(position, sequence);
+    if (this.isDeleted) return this.acknowledge(position, sequence);
+    this.unackedCount--;
+    this.host.deadLetter(this, position, 'rejected');
   }
 
   subscribe(consumer: Consumer): void {
@@ -170,14 +156,16 @@ export class ClassicQueue implements Queue {
     if (isTaken || this.consumers.hasExclusive) {
       throw accessRefused(`queue '${this.name}' in vhost '${this.virtualHostName}' in exclusive use`);
     }
+    this.catchUp();
     this.consumers.add(consumer);
+    if (this.isSingleActive) this.active ??= consumer;
     if (this.index.length > 0) this.host.scheduleRun(this);
   }
 
   unsubscribe(consumer: Consumer): void {
     if (!this.consumers.remove(consumer)) return;
     if (consumer === this.active) {
-      this.active = undefined;
+      this.active = this.successor();
       if (this.index.length > 0) this.host.scheduleRun(this);
     }
     if (this.consumers.size > 0) return;
@@ -196,25 +184,100 @@ export class ClassicQueue implements Queue {
   }
 
   purge(): number {
+    this.catchUp();
     const count = this.index.length;
-    for (let i = 0; i < count; i++) this.log.release(this.take());
+    for (let i = 0; i < count; i++) this.forget(this.index.shift());
+    this.limit?.clear();
+    this.expiry?.stop();
     return count;
   }
 
   counts(): QueueCounts {
-    if (this.mayExpire) this.dropExpired();
+    this.catchUp();
     return { ready: this.index.length, unacked: this.unackedCount, consumers: this.consumers.size };
   }
 
-  delete(): number {
-    const count = this.purge();
-    this.isDeleted = true;
+  forget(position: number): void {
+    // The records of a deleted queue mean nothing after a restart: its id is gone.
+    if (this.durable && !this.isDeleted) this.log.settle(position, this.id);
+    else this.log.release(position);
+  }
+
+  recover(position: number): void {
+    this.index.recover(position, this.settings.maxPriority === undefined ? 0 : this.priorityOf(position));
+    this.limit?.add(position);
+    this.expiry ??= this.mayExpire(position) ? this.newExpiry() : undefined;
+  }
+
+  stop(): void {
     this.lease?.stop();
-    this.expiryTimer?.cancel();
+    this.expiry?.stop();
+  }
+
+  /** Whether the first ready message can be read now; if not, it is read in and the queue runs then. */
+  isHeadReadable(): boolean {
+    const position = this.index.peek();
+    if (position < 0 || this.log.isReadable(position)) return true;
+    this.fetchHead(() => this.host.scheduleRun(this));
+    return false;
+  }
+
+  fetchHead(onReadable: () => void): void {
+    const position = this.index.peek();
+    // Held meanwhile, so that the segment does not go while it is read.
+    this.log.retain(position, 1);
+    this.log.fetch(position, () => {
+      this.log.release(position);
+      onReadable();
+    });
+  }
+
+  delete(): number {
+    this.catchUp();
+    this.isDeleted = true;
+    const count = this.purge();
+    this.isPlain = false;
+    this.lease?.stop();
     const consumers = [...this.consumers];
     for (const consumer of consumers) this.consumers.remove(consumer);
     for (const consumer of consumers) consumer.cancelledByQueue();
     return count;
+  }
+
+  /** Makes the deliveries that are due, and drops what has expired. */
+  private catchUp(): void {
+    for (let hasMore = this.isScheduled; hasMore; ) hasMore = this.run();
+    if (this.expiry !== undefined) this.dropExpired();
+  }
+
+  /** `publish` where it matters what else is ready, and whether somebody takes the message at once. */
+  private admit(position: number, ownDeadlineMs: number): boolean {
+    const { limit } = this;
+    if (this.isDeleted) {
+      // A route may be older than the end of the queue; a confirm does not tell the difference (RabbitMQ).
+      this.log.release(position);
+      return true;
+    }
+    this.catchUp();
+    if (limit !== undefined && !limit.dropsHead && !limit.hasRoomFor(position, this.index.length)) {
+      if (limit.deadLettersRejected) this.host.deadLetter(this, position, 'maxlen');
+      else this.forget(position);
+      return false;
+    }
+    this.index.push(position, this.settings.maxPriority === undefined ? 0 : this.priorityOf(position));
+    limit?.add(position);
+    if (this.messageTtlMs !== Number.POSITIVE_INFINITY || ownDeadlineMs !== Number.POSITIVE_INFINITY) {
+      this.expiry ??= this.newExpiry();
+    }
+    // What a consumer takes at once is neither one too many nor too late, be its time to live zero.
+    for (let taker = this.nextConsumer(); taker !== undefined; taker = this.nextConsumer()) {
+      if (!this.isHeadReadable()) break;
+      this.handOut(taker);
+      if (this.index.length === 0) return true;
+    }
+    if (limit !== undefined) this.dropOverLimit();
+    if (this.expiry !== undefined) this.dropExpired();
+    return true;
   }
 
   private handOut(consumer: Consumer): void {
@@ -222,13 +285,13 @@ export class ClassicQueue implements Queue {
     // Counted before it is written: if writing fails, its channel's close requeues it.
     if (!consumer.noAck) this.unackedCount++;
     consumer.deliver(position, this.index.lastSequence, this.index.lastRedelivered);
-    if (consumer.noAck) this.log.release(position);
+    if (consumer.noAck) this.forget(position);
     if (!this.isSingleActive) this.consumers.rotate();
   }
 
   private take(): number {
     const position = this.index.shift();
-    if (this.isLimited) this.countBytes(position, -1);
+    if (this.limit !== undefined) this.limit.remove(position);
     return position;
   }
 
@@ -236,113 +299,61 @@ export class ClassicQueue implements Queue {
     return this.isSingleActive ? this.nextActive() : this.consumers.next();
   }
 
-  /** RabbitMQ, "Single Active Consumer": the highest priority, then the earliest, and no pre-emption. */
   private nextActive(): Consumer | undefined {
-    if (this.active === undefined) {
-      for (const consumer of this.consumers) {
-        if (this.active === undefined || consumer.priority > this.active.priority) this.active = consumer;
-      }
-    }
-    const active = this.active;
+    const { active } = this;
     if (active === undefined || active.canTake()) return active;
     active.isWaiting = true;
     return undefined;
   }
 
-  private get dropsHead(): boolean {
-    const { overflow } = this.settings;
-    return overflow === undefined || overflow === 'drop-head';
-  }
-
-  /** x-overflow reject-publish: whether a new message would exceed the limit. It is released if so. */
-  private isRejecting(position: number): boolean {
-    if (this.dropsHead) return false;
-    if (this.mayExpire) this.dropExpired();
-    // What consumers can take now does not count.
-    if (!this.hasRoomFor(position)) this.run();
-    if (this.hasRoomFor(position)) return false;
-    if (this.settings.overflow === 'reject-publish-dlx') this.host.deadLetter(this, position, 'maxlen');
-    this.log.release(position);
-    return true;
-  }
-
-  private hasRoomFor(position: number): boolean {
-    return (
-      this.index.length < this.maxLength && this.readyBytes + this.bodySizeOf(position) <= this.maxLengthBytes
-    );
-  }
-
-  /** rabbitmq.com/docs/maxlength: the oldest ready messages make room. */
-  private dropOverLimit(): void {
-    while (!this.isWithinLimits) this.drop('maxlen');
-  }
-
-  private get isWithinLimits(): boolean {
-    return (
-      this.index.length === 0 ||
-      (this.index.length <= this.maxLength && this.readyBytes <= this.maxLengthBytes)
-    );
-  }
-
-  /** The head dies. */
-  private drop(reason: DeadLetterReason): void {
-    const position = this.take();
-    this.host.deadLetter(this, position, reason);
-    this.log.release(position);
-  }
-
-  private countBytes(position: number, sign: number): void {
-    if (this.maxLengthBytes !== Number.POSITIVE_INFINITY) this.readyBytes += sign * this.bodySizeOf(position);
-  }
-
-  private bodySizeOf(position: number): number {
-    return this.log
-      .segmentOf(position)
-      .view.getUint32(this.log.payloadOffset(position) + IMAGE_BODY_SIZE, true);
-  }
-
-  private priorityOf(position: number): number {
-    return this.log.segmentOf(position).bytes[this.log.payloadOffset(position) + IMAGE_PRIORITY]!;
-  }
-
-  /** When a message expires in this queue: by its own expiration or the queue's, whichever is first. */
-  private deadlineOf(position: number): number {
-    const { view } = this.log.segmentOf(position);
-    const image = this.log.payloadOffset(position);
-    const ownMs = view.getFloat64(image + IMAGE_DEADLINE_MS, true);
-    if (this.messageTtlMs === Number.POSITIVE_INFINITY) return ownMs;
-    return Math.min(ownMs, view.getFloat64(image + IMAGE_PUBLISHED_MS, true) + this.messageTtlMs);
-  }
-
-  /** A message that can expire came. One that is due on arrival goes to a consumer at once, or not at all. */
-  private onExpiringPublish(position: number): void {
-    this.mayExpire = true;
-    if (this.index.length === 1 && this.deadlineOf(position) <= this.host.clock.nowMs()) {
-      const consumer = this.nextConsumer();
-      if (consumer !== undefined) this.handOut(consumer);
+  /** RabbitMQ, "Single Active Consumer": the highest priority, then the earliest. */
+  private successor(): Consumer | undefined {
+    let successor: Consumer | undefined;
+    for (const consumer of this.consumers) {
+      if (successor === undefined || consumer.priority > successor.priority) successor = consumer;
     }
-    this.dropExpired();
+    return successor;
+  }
+
+  /** rabbitmq.com/docs/maxlength: the oldest ready messages make room; with priorities, those of the highest. */
+  private dropOverLimit(): void {
+    const limit = this.limit!;
+    if (!limit.dropsHead) return;
+    while (limit.isExceededBy(this.index.length)) {
+      if (limit.countsBytes && !this.isHeadReadable()) return;
+      this.drop('maxlen');
+    }
   }
 
   /** rabbitmq.com/docs/ttl: messages expire at the head; what waits behind a live head waits on. */
   private dropExpired(): void {
+    const { index } = this;
+    if (index.length === 0) return;
+    const expiry = this.expiry!;
     const nowMs = this.host.clock.nowMs();
-    while (this.index.length > 0 && this.deadlineOf(this.index.peek()) <= nowMs) this.drop('expired');
-    this.armExpiry();
+    while (index.length > 0 && this.isHeadReadable()) {
+      const deadlineMs = expiry.deadlineOf(index.peek());
+      if (deadlineMs > nowMs) return expiry.watch(deadlineMs);
+      this.drop('expired');
+    }
   }
 
-  /** One timer for the queue, for the deadline of its head. */
-  private armExpiry(): void {
-    const head = this.index.peek();
-    const dueMs = head < 0 ? Number.POSITIVE_INFINITY : this.deadlineOf(head);
-    if (dueMs === this.expiryDueMs) return;
-    this.expiryTimer?.cancel();
-    this.expiryTimer = undefined;
-    this.expiryDueMs = dueMs;
-    if (dueMs === Number.POSITIVE_INFINITY) return;
-    this.expiryTimer = this.host.clock.after(dueMs - this.host.clock.nowMs(), () => {
-      this.expiryDueMs = Number.POSITIVE_INFINITY;
-      this.dropExpired();
-    });
+  /** The head dies. */
+  private drop(reason: DeadLetterReason): void {
+    this.host.deadLetter(this, this.take(), reason);
+  }
+
+  private mayExpire(position: number): boolean {
+    if (this.messageTtlMs !== Number.POSITIVE_INFINITY) return true;
+    const image = this.log.payloadOffset(position);
+    return this.log.segmentOf(position).view.getFloat64(image + IMAGE_DEADLINE_MS, true) !== Infinity;
+  }
+
+  private newExpiry(): MessageExpiry {
+    return new MessageExpiry(this.log, this.host.clock, this.messageTtlMs, () => this.dropExpired());
+  }
+
+  private priorityOf(position: number): number {
+    return this.log.segmentOf(position).bytes[this.log.payloadOffset(position) + IMAGE_PRIORITY]!;
   }
 }

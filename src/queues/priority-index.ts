@@ -15,6 +15,8 @@ export class PriorityIndex implements ReadyIndex {
   /** By level; made when first used. */
   private readonly levels: (QueueIndex | undefined)[];
   private readonly highest: number;
+  /** No level above this one holds a message. */
+  private top = 0;
 
   constructor(highest: number) {
     this.highest = highest;
@@ -23,6 +25,11 @@ export class PriorityIndex implements ReadyIndex {
 
   push(position: number, priority: number): void {
     this.level(Math.min(priority, this.highest)).push(position);
+    this.length++;
+  }
+
+  recover(position: number, priority: number): void {
+    this.level(Math.min(priority, this.highest)).recover(position);
     this.length++;
   }
 
@@ -46,14 +53,13 @@ export class PriorityIndex implements ReadyIndex {
   }
 
   private firstLevel(): number {
-    for (let level = this.highest; level > 0; level--) {
-      const index = this.levels[level];
-      if (index !== undefined && index.length > 0) return level;
-    }
-    return 0;
+    while (this.top > 0 && (this.levels[this.top]?.length ?? 0) === 0) this.top--;
+    return this.top;
   }
 
+  /** The index of a level that is about to get a message. */
   private level(level: number): QueueIndex {
+    if (level > this.top) this.top = level;
     let index = this.levels[level];
     if (index === undefined) this.levels[level] = index = new QueueIndex();
     return index;

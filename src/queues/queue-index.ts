@@ -19,6 +19,8 @@ export class QueueIndex implements ReadyIndex {
   private spare: Float64Array | undefined;
   private freshCount = 0;
   private headSequence = 0;
+  /** Entries below this sequence number were there before a restart. */
+  private recoveredEnd = 0;
   private readonly returned = new ReturnedMessages();
 
   /** Sequence number of the entry that the last `shift` took. */
@@ -36,6 +38,11 @@ export class QueueIndex implements ReadyIndex {
     this.freshCount++;
   }
 
+  recover(position: number): void {
+    this.push(position);
+    this.recoveredEnd = this.headSequence + this.freshCount;
+  }
+
   /** Takes the first entry. The index must not be empty. */
   shift(): number {
     if (this.returned.length > 0) {
@@ -44,8 +51,8 @@ export class QueueIndex implements ReadyIndex {
       return this.returned.shift();
     }
     const position = this.chunks[this.headChunk]![this.headEntry++]!;
+    this.lastRedelivered = this.headSequence < this.recoveredEnd;
     this.lastSequence = this.headSequence++;
-    this.lastRedelivered = false;
     this.freshCount--;
     if (this.headEntry === CHUNK_ENTRIES) this.dropHeadChunk();
     else if (this.freshCount === 0) this.rewind();

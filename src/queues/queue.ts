@@ -61,6 +61,10 @@ export interface Queue extends QueueProperties {
    */
   publish(position: number, deadlineMs?: number): boolean;
 
+  /** Whether the first ready message, if there is one, is in memory; before `get`. */
+  isHeadReadable(): boolean;
+  /** Reads the first ready message in, and calls back when it can be got. */
+  fetchHead(onReadable: () => void): void;
   /** Takes the first ready message for basic.get: its position, or -1. The queue counts it as unacked. */
   get(): number;
   /** Of the message that the last `get` took. */
@@ -85,6 +89,12 @@ export interface Queue extends QueueProperties {
 
   /** Somebody asked for the queue by declaring it: its lease (x-expires) begins anew. */
   touch(): void;
+  /** A dead message has been handed over, or has nowhere to go: its reference is given back. */
+  forget(position: number): void;
+  /** Puts back a message that a restart interrupted; it counts as delivered before. */
+  recover(position: number): void;
+  /** Ends the timers: the broker is closing. */
+  stop(): void;
   /** Drops the ready messages. @returns how many there were */
   purge(): number;
   counts(): QueueCounts;
@@ -96,7 +106,10 @@ export interface Queue extends QueueProperties {
 export interface QueueHost {
   /** Arms a run of the queue in the next turn. */
   scheduleRun(queue: Queue): void;
-  /** Publishes a copy of a dead message to the queue's dead-letter exchange; the queue releases it afterwards. */
+  /**
+   * Publishes a copy of a dead message to the queue's dead-letter exchange. Takes over the queue's reference, and
+   * calls `forget` once the copy is safe.
+   */
   deadLetter(queue: Queue, position: number, reason: DeadLetterReason): void;
   /** The last consumer of the queue went. */
   lastConsumerGone(queue: Queue): void;

@@ -7,6 +7,8 @@ export interface ReadyIndex {
   readonly lastRedelivered: boolean;
   /** Adds a message. @param priority of the message, for an order that knows priorities */
   push(position: number, priority: number): void;
+  /** Adds a message that a restart interrupted: it counts as handed out before. Precedes every `push`. */
+  recover(position: number, priority: number): void;
   /** Takes the first entry; there must be one. */
   shift(): number;
   /** Position of the first entry without taking it, or -1. */

@@ -1,0 +1,70 @@
+/**
+ * The length limit of a queue (rabbitmq.com/docs/maxlength): how many messages, and how many bytes of bodies, may be
+ * ready. Messages that are out for acknowledgement do not count.
+ */
+import { IMAGE_BODY_SIZE } from '../amqp/message-image.js';
+import type { MessageLog } from '../store/message-log.js';
+import type { QueueSettings } from './queue-arguments.js';
+
+export class LengthLimit {
+  /** x-overflow drop-head, the default: the oldest make room. Otherwise what comes is rejected. */
+  readonly dropsHead: boolean;
+  /** x-overflow reject-publish-dlx: what is rejected is dead-lettered. */
+  readonly deadLettersRejected: boolean;
+  private readonly log: MessageLog;
+  private readonly maxLength: number;
+  private readonly maxBytes: number;
+  private readyBytes = 0;
+
+  private constructor(log: MessageLog, settings: QueueSettings) {
+    const { maxLength, maxLengthBytes, overflow } = settings;
+    this.log = log;
+    this.maxLength = maxLength ?? Number.POSITIVE_INFINITY;
+    this.maxBytes = maxLengthBytes ?? Number.POSITIVE_INFINITY;
+    this.dropsHead = overflow === undefined || overflow === 'drop-head';
+    this.deadLettersRejected = overflow === 'reject-publish-dlx';
+  }
+
+  /** The limit that the arguments of a queue set, if they set one. */
+  static of(settings: QueueSettings, log: MessageLog): LengthLimit | undefined {
+    const isLimited = settings.maxLength !== undefined || settings.maxLengthBytes !== undefined;
+    return isLimited ? new LengthLimit(log, settings) : undefined;
+  }
+
+  /** Whether the sizes of bodies count: then a record must be readable to be added or removed. */
+  get countsBytes(): boolean {
+    return this.maxBytes !== Number.POSITIVE_INFINITY;
+  }
+
+  /** A message became ready. */
+  add(position: number): void {
+    if (this.countsBytes) this.readyBytes += this.bodySizeOf(position);
+  }
+
+  /** A message is not ready any more. */
+  remove(position: number): void {
+    if (this.countsBytes) this.readyBytes -= this.bodySizeOf(position);
+  }
+
+  /** No message is ready any more. */
+  clear(): void {
+    this.readyBytes = 0;
+  }
+
+  /** Whether `length` ready messages, all of them added here, are too many. */
+  isExceededBy(length: number): boolean {
+    return length > this.maxLength || this.readyBytes > this.maxBytes;
+  }
+
+  /** Whether one more message fits behind `length` ready ones. */
+  hasRoomFor(position: number, length: number): boolean {
+    if (length >= this.maxLength) return false;
+    return !this.countsBytes || this.readyBytes + this.bodySizeOf(position) <= this.maxBytes;
+  }
+
+  private bodySizeOf(position: number): number {
+    return this.log
+      .segmentOf(position)
+      .view.getUint32(this.log.payloadOffset(position) + IMAGE_BODY_SIZE, true);
+  }
+}
