@@ -71,6 +71,8 @@ export class FrameReader {
   private bodyHeadLength = 0;
   /** Nothing is read any more: `stop` was called, or the place where the next frame begins is lost. */
   isStopped = false;
+  private isPaused = false;
+  private held: { readonly chunk: ByteBlock; readonly offset: number }[] = [];
   /** Where to go on in the current bytes when a frame or its sink throws: never at the frame that did. */
   private resumeOffset = 0;
   private activeSink: FrameSink | undefined;
@@ -99,13 +101,40 @@ export class FrameReader {
   stop(): void {
     this.isStopped = true;
     this.carry = undefined;
+    this.held = [];
+  }
+
+  /** The frame at hand is the last one until `resumeWith`: what comes meanwhile is kept. */
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  /** Calls `first`, as if a frame of `sink` had come, then goes on with what was kept. */
+  resumeWith(first: () => void, sink: FrameSink): void {
+    this.isPaused = false;
+    try {
+      first();
+    } catch (error) {
+      this.owner.onFrameError(error, sink);
+    }
+    const { held } = this;
+    this.held = [];
+    for (const { chunk, offset } of held) this.read(chunk, offset);
   }
 
   /** Takes the next bytes of the stream. Never throws: what goes wrong is the owner's to handle. */
   push(chunk: ByteBlock): void {
+    this.read(chunk, 0);
+  }
+
+  private read(chunk: ByteBlock, from: number): void {
     const end = chunk.bytes.length;
-    let offset = 0;
+    let offset = from;
     while (offset < end && !this.isStopped) {
+      if (this.isPaused) {
+        this.held.push({ chunk, offset });
+        return;
+      }
       this.resumeOffset = end;
       this.activeSink = undefined;
       try {
@@ -134,7 +163,7 @@ export class FrameReader {
       this.resumeOffset = frameEnd + 1;
       this.dispatch(chunk, offset, offset + FRAME_PREFIX_BYTES, frameEnd);
       offset = frameEnd + 1;
-      if (this.isStopped) return end;
+      if (this.isStopped || this.isPaused) return offset;
     }
     if (offset < end) this.keep(chunk, offset, FRAME_PREFIX_BYTES);
     return end;

@@ -36,7 +36,7 @@ export const IMAGE_PERSISTENT = 1;
 /** The headers' death history was written by the broker; one that a publisher made up does not count. */
 export const IMAGE_DEATH_HISTORY = 2;
 /** The routing key is a queue's x-dead-letter-routing-key: the keys in the CC header no longer count. */
-export const IMAGE_KEY_REPLACED = 4;
+export const IMAGE_KEY_REPLACED = 8;
 /** The message has a priority, which may be 0. */
 export const IMAGE_HAS_PRIORITY = 4;
 

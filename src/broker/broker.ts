@@ -6,9 +6,10 @@ import { OUTPUT_SLAB_BYTES, OUTPUT_SLABS_IDLE_MAX } from '../lib/limits.js';
 import type { Logger } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
 import { SlabPool } from '../lib/slab-pool.js';
+import type { DefinitionsLog } from '../store/definitions-log.js';
 import { MessageLog } from '../store/message-log.js';
 import type { BrokerConfig } from './broker-config.js';
-import { MemoryAlarm } from './memory-alarm.js';
+import { ResourceAlarms } from './resource-alarms.js';
 import { Scheduler } from './scheduler.js';
 import { VirtualHost, type VirtualHostEnvironment } from './virtual-host.js';
 
@@ -30,11 +31,14 @@ export class Broker implements VirtualHostEnvironment {
   readonly log: MessageLog;
   readonly scheduler: Scheduler;
   readonly slabs = new SlabPool(OUTPUT_SLAB_BYTES, OUTPUT_SLABS_IDLE_MAX);
-  readonly memoryAlarm: MemoryAlarm;
+  readonly alarms: ResourceAlarms;
   /** Wall time of the bytes being handled, in milliseconds: read once per socket read, not per message. */
   receivedAtMs: number;
   private readonly virtualHostsByName = new Map<string, VirtualHost>();
-  private lastQueueId = 0;
+  /** Never given to another queue, also not after a restart. */
+  lastQueueId = 0;
+  /** Keeps durable definitions; undefined for a broker in memory. */
+  definitions: DefinitionsLog | undefined;
 
   constructor({ config, clock, random, logger, defer }: BrokerDependencies) {
     this.config = config;
@@ -44,13 +48,15 @@ export class Broker implements VirtualHostEnvironment {
     this.receivedAtMs = clock.nowMs();
     this.random = random;
     this.logger = logger;
-    this.memoryAlarm = new MemoryAlarm(config.memoryLimitBytes, (isActive, heldBytes) => {
-      const fields = { heldBytes, limitBytes: config.memoryLimitBytes };
+    this.alarms = new ResourceAlarms((resource, isActive) => {
+      const fields = { resource, heldBytes: this.log.bytesHeld, limitBytes: config.memoryLimitBytes };
       if (isActive)
-        logger.warn(fields, 'memory alarm set: publishers are blocked until messages are consumed');
-      else logger.info(fields, 'memory alarm cleared: publishers go on');
+        logger.warn(fields, `low on ${resource}: publishers are blocked until there is room again`);
+      else logger.info(fields, `no longer low on ${resource}`);
     });
-    this.log = new MessageLog({ onBytesHeldChanged: (heldBytes) => this.memoryAlarm.update(heldBytes) });
+    this.log = new MessageLog({
+      onBytesHeldChanged: (heldBytes) => this.alarms.set('memory', heldBytes > config.memoryLimitBytes),
+    });
     this.scheduler = new Scheduler(defer, (error) =>
       logger.error({ err: error }, 'a step of the turn failed; this is a bug in the broker'),
     );
@@ -67,6 +73,15 @@ export class Broker implements VirtualHostEnvironment {
 
   virtualHost(name: string): VirtualHost | undefined {
     return this.virtualHostsByName.get(name);
+  }
+
+  allVirtualHosts(): VirtualHost[] {
+    return [...this.virtualHostsByName.values()];
+  }
+
+  /** Ids up to this one were given before a restart. */
+  continueQueueIds(lastQueueId: number): void {
+    this.lastQueueId = Math.max(this.lastQueueId, lastQueueId);
   }
 
   nextQueueId(): number {

@@ -17,17 +17,20 @@ import { withDeath, wouldCycle } from './death-headers.js';
 import { writeMessage } from './message-writer.js';
 import type { VirtualHost } from './virtual-host.js';
 
-/** Publishes a copy of a dead message; the message itself stays the caller's to release. */
+/**
+ * Publishes a copy of a dead message; the message itself stays the caller's.
+ * @returns whether the copy was given to the journal, and is not safe yet
+ */
 export function deadLetter(
   virtualHost: VirtualHost,
   queue: Queue,
   position: number,
   reason: DeadLetterReason,
-): void {
+): boolean {
   const { deadLetterExchange } = queue.settings;
   const exchange =
     deadLetterExchange === undefined ? undefined : virtualHost.exchanges.get(deadLetterExchange);
-  if (exchange !== undefined) republish(virtualHost, queue, position, reason, exchange.name);
+  return exchange !== undefined && republish(virtualHost, queue, position, reason, exchange.name);
 }
 
 function republish(
@@ -36,7 +39,7 @@ function republish(
   position: number,
   reason: DeadLetterReason,
   exchangeName: string,
-): void {
+): boolean {
   const { log } = virtualHost;
   const dead = readImage(log.segmentOf(position).block, log.payloadOffset(position));
   const { contentHeader } = dead;
@@ -65,14 +68,14 @@ function republish(
   const route = virtualHost.router
     .route(exchange, { routingKeys, headers: () => headers })
     .filter((target) => !wouldCycle(headers, target.name, reason));
-  if (route.length === 0) return;
+  if (route.length === 0) return false;
   // Nothing bounds the argument it comes from; a key that fits no short string reaches no consumer.
-  if (Buffer.byteLength(deadLetterRoutingKey ?? '') > SHORT_STRING_BYTES_MAX) return;
+  if (Buffer.byteLength(deadLetterRoutingKey ?? '') > SHORT_STRING_BYTES_MAX) return false;
 
   // The expiration goes, or the copy would expire again at once where it waits.
   const encoded = encodeProperties({ ...properties, headers, expiration: undefined });
   const fixed = contentHeader.subarray(0, CONTENT_HEADER_FIXED_BYTES);
-  const copy = writeMessage(log, {
+  const message = {
     exchange: exchangeName,
     routingKey,
     contentHeader: Buffer.concat([fixed, encoded]),
@@ -81,7 +84,10 @@ function republish(
     deadlineMs: Number.POSITIVE_INFINITY,
     flags: dead.flags | IMAGE_DEATH_HISTORY | (deadLetterRoutingKey === undefined ? 0 : IMAGE_KEY_REPLACED),
     priority: dead.priority,
-  });
+  };
+  const copy = writeMessage(log, message, route);
+  const isDurable = log.segmentOf(copy).journal !== undefined;
   log.retain(copy, route.length);
   for (const target of route) target.publish(copy);
+  return isDurable;
 }

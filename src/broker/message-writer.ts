@@ -3,11 +3,15 @@ import { shortstrSize, writeShortstr } from '../amqp/field-text.js';
 import {
   bodyOffset,
   contentHeaderOffset,
+  IMAGE_FLAGS,
   IMAGE_HEADER_BYTES,
+  IMAGE_PERSISTENT,
   type ImageNotes,
   imageLength,
   writeImageFrame,
 } from '../amqp/message-image.js';
+import { copyBytes } from '../lib/bytes.js';
+import type { Queue } from '../queues/queue.js';
 import type { MessageLog } from '../store/message-log.js';
 
 export interface NewMessage extends Readonly<ImageNotes> {
@@ -18,11 +22,50 @@ export interface NewMessage extends Readonly<ImageNotes> {
   readonly body: Buffer;
 }
 
-/** Writes a message and returns its position; the caller takes the references. */
-export function writeMessage(log: MessageLog, message: NewMessage): number {
+/** How many queues of a route keep a persistent message over a restart; 0 for a broker in memory. */
+export function durableTargets(log: MessageLog, route: readonly Queue[]): number {
+  if (log.journal === undefined) return 0;
+  let count = 0;
+  for (let i = 0; i < route.length; i++) if (route[i]!.durable) count++;
+  return count;
+}
+
+/** Writes the ids of the durable queues of a route into a durable record. */
+export function writeTargets(log: MessageLog, position: number, route: readonly Queue[]): void {
+  let index = 0;
+  for (let i = 0; i < route.length; i++) {
+    if (route[i]!.durable) log.writeTarget(position, index++, route[i]!.id);
+  }
+}
+
+/**
+ * The durable copy of a record that was held in memory until now, or the record itself if its message, or its route,
+ * does not survive a restart anyway.
+ */
+export function makeDurable(log: MessageLog, position: number, route: readonly Queue[]): number {
+  const { block } = log.segmentOf(position);
+  const image = log.payloadOffset(position);
+  const isPersistent = (block.bytes[image + IMAGE_FLAGS]! & IMAGE_PERSISTENT) !== 0;
+  const durableCount = isPersistent ? durableTargets(log, route) : 0;
+  if (durableCount === 0) return position;
+  const length = log.payloadLength(position);
+  const copy = log.appendDurable(length, durableCount);
+  copyBytes(block, image, log.segmentOf(copy).block, log.payloadOffset(copy), length);
+  writeTargets(log, copy, route);
+  return copy;
+}
+
+/**
+ * Writes a message and returns its position; the caller takes the references.
+ * @param route the queues it goes to: a persistent message is written so that the durable ones keep it
+ */
+export function writeMessage(log: MessageLog, message: NewMessage, route: readonly Queue[] = []): number {
   const { contentHeader, body } = message;
   const names = encodeNames(message.exchange, message.routingKey);
-  const position = log.append(imageLength(names.length, contentHeader.length, body.length));
+  const length = imageLength(names.length, contentHeader.length, body.length);
+  const durableCount = (message.flags & IMAGE_PERSISTENT) === 0 ? 0 : durableTargets(log, route);
+  const position = durableCount > 0 ? log.appendDurable(length, durableCount) : log.append(length);
+  if (durableCount > 0) writeTargets(log, position, route);
   const { block } = log.segmentOf(position);
   const image = log.payloadOffset(position);
   writeImageFrame(block, image, names.length, contentHeader.length, body.length, message);

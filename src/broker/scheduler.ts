@@ -1,10 +1,11 @@
 /**
  * The turn: socket callbacks only change memory and mark things; the first mark arms one turn, which
  *   1. runs the queues that have something to deliver, each within its budget,
- *   2. lets every marked confirmer write its publisher confirms,
- *   3. flushes every marked transport with one write.
+ *   2. hands what has to become durable to the journal, if that is idle,
+ *   3. lets every marked confirmer write its publisher confirms,
+ *   4. flushes every marked transport with one write.
  * Publishing never calls delivery directly: no deep stacks, no re-entry, natural batches, and this one place
- * decides fairness. The order of the steps is an invariant: what step 1 and 2 write, step 3 sends.
+ * decides fairness. The order of the steps is an invariant: what the steps before write, the last one sends.
  */
 
 /** Something with deliveries to make. */
@@ -30,6 +31,8 @@ export class Scheduler {
   private confirmers: Confirmer[] = [];
   private flushables: Flushable[] = [];
   private isArmed = false;
+  /** Starts a commit of the journal, unless one is under way. */
+  commit: () => void = () => {};
   private readonly defer: (turn: () => void) => void;
   private readonly onError: (error: unknown) => void;
   private readonly boundTurn = (): void => this.turn();
@@ -62,6 +65,11 @@ export class Scheduler {
     this.arm();
   }
 
+  /** There is something to make durable. */
+  scheduleCommit(): void {
+    this.arm();
+  }
+
   private arm(): void {
     if (this.isArmed) return;
     this.isArmed = true;
@@ -72,6 +80,7 @@ export class Scheduler {
   turn(): void {
     this.isArmed = true;
     if (this.runnable.length > 0) this.runQueues();
+    this.commit();
     for (let i = 0; i < this.confirmers.length; i++) this.guard(writeConfirms, this.confirmers[i]!);
     this.confirmers.length = 0;
     for (let i = 0; i < this.flushables.length; i++) this.guard(flush, this.flushables[i]!);

@@ -22,8 +22,16 @@ import {
   inequivalentArgument,
   inequivalentProperty,
 } from '../queues/queue-equivalence.js';
+import type { DefinitionRecord, DefinitionsLog } from '../store/definitions-log.js';
 import type { MessageLog } from '../store/message-log.js';
 import { deadLetter } from './dead-letter.js';
+import {
+  bindingRecord,
+  exchangeGoneRecord,
+  exchangeRecord,
+  queueGoneRecord,
+  queueRecord,
+} from './definitions.js';
 import { BrokerExchange, Router, type RouteTarget } from './router.js';
 import type { Scheduler } from './scheduler.js';
 
@@ -66,7 +74,10 @@ export interface VirtualHostEnvironment {
   readonly log: MessageLog;
   readonly scheduler: Scheduler;
   readonly clock: Clock;
+  /** Keeps durable definitions; undefined for a broker in memory, and during recovery. */
+  readonly definitions: DefinitionsLog | undefined;
   nextQueueId(): number;
+  continueQueueIds(lastQueueId: number): void;
   nowMs(): number;
 }
 
@@ -155,6 +166,7 @@ export class VirtualHost implements QueueHost {
     const exchange = new BrokerExchange({ ...declared, type });
     this.exchangesByName.set(declared.name, exchange);
     this.router.invalidate();
+    if (exchange.durable) this.record(exchangeRecord(this.name, exchange));
     return exchange;
   }
 
@@ -173,11 +185,17 @@ export class VirtualHost implements QueueHost {
     }
     sources.add(source);
     this.router.invalidate();
+    if (source.durable && target.durable) {
+      this.record(bindingRecord('bind', this.name, source, target, bindingKey, args));
+    }
   }
 
   unbind(source: BrokerExchange, target: RouteTarget, bindingKey: string, args: FieldTable): void {
     if (!source.unbind(target, bindingKey, args)) return;
     this.router.invalidate();
+    if (source.durable && target.durable) {
+      this.record(bindingRecord('unbind', this.name, source, target, bindingKey, args));
+    }
     if (!source.isBoundTo(target)) this.forgetSource(target, source);
     if (isUnused(source)) this.deleteExchange(source);
   }
@@ -197,7 +215,19 @@ export class VirtualHost implements QueueHost {
 
   /** @throws AmqpError 406 for an argument out of range, 540 for a feature that is not there yet */
   addQueue(declared: QueueDeclaration): Queue {
-    const queue = this.newQueue(declared);
+    const queue = this.addQueueWithId(this.environment.nextQueueId(), declared);
+    if (queue.durable) this.record(queueRecord(this.name, queue));
+    return queue;
+  }
+
+  /** Makes a queue again that a restart ended, under the id it had. */
+  restoreQueue(id: number, declared: QueueDeclaration): void {
+    this.environment.continueQueueIds(id);
+    this.addQueueWithId(id, declared);
+  }
+
+  private addQueueWithId(id: number, declared: QueueDeclaration): Queue {
+    const queue = this.newQueue(id, declared);
     this.queuesByName.set(declared.name, queue);
     const owner = declared.exclusiveOwner;
     if (owner !== undefined) {
@@ -219,6 +249,7 @@ export class VirtualHost implements QueueHost {
     if (queue.exclusiveOwner !== undefined) this.exclusiveQueues.get(queue.exclusiveOwner)?.delete(queue);
     this.deleteExchanges(this.unbindEverywhere(queue));
     this.router.invalidate();
+    if (queue.durable) this.record(queueGoneRecord(this.name, queue));
     return queue.delete();
   }
 
@@ -230,7 +261,7 @@ export class VirtualHost implements QueueHost {
 
   /** Adds a queue that only the routing key `name` reaches, through the default exchange. */
   addReplyQueue(name: string): Queue {
-    const queue = this.newQueue({
+    const queue = this.newQueue(this.environment.nextQueueId(), {
       name,
       durable: false,
       autoDelete: false,
@@ -252,9 +283,12 @@ export class VirtualHost implements QueueHost {
     queue.delete();
   }
 
-  /** Drops every queue and exchange: the broker is closing. */
+  /** The broker is closing: timers end, messages in memory go, and what the data directory has stays as it is. */
   close(): void {
-    for (const queue of [...this.queuesByName.values()]) this.deleteQueue(queue);
+    for (const queue of [...this.queuesByName.values()]) {
+      if (this.log.journal === undefined) this.deleteQueue(queue);
+      else queue.stop();
+    }
   }
 
   scheduleRun(queue: Queue): void {
@@ -263,18 +297,28 @@ export class VirtualHost implements QueueHost {
 
   /** A dead letter may push others out of a full queue: those wait their turn, or the calls would nest as deep. */
   deadLetter(queue: Queue, position: number, reason: DeadLetterReason): void {
-    if (queue.settings.deadLetterExchange === undefined) return;
-    this.log.retain(position, 1);
+    if (queue.settings.deadLetterExchange === undefined) return queue.forget(position);
     this.dying.push({ queue, position, reason });
-    if (this.dying.length > 1) return;
+    if (this.dying.length === 1) this.publishDead();
+  }
+
+  private publishDead(): void {
+    const { journal } = this.log;
     for (let death = this.dying.peek(); death !== undefined; death = this.dying.peek()) {
-      try {
-        deadLetter(this, death.queue, death.position, death.reason);
-      } finally {
-        this.log.release(death.position);
-        this.dying.shift();
-      }
+      const { queue, position, reason } = death;
+      if (!this.log.isReadable(position)) return this.log.fetch(position, () => this.publishDead());
+      const isCopyDurable = deadLetter(this, queue, position, reason);
+      this.dying.shift();
+      // The source may be forgotten only when the copy is safe: a crash in between must not lose both.
+      if (isCopyDurable) this.forgetWhenSafe(queue, position, journal!.nextCommit);
+      else queue.forget(position);
     }
+  }
+
+  private forgetWhenSafe(queue: Queue, position: number, commit: number): void {
+    const { durable } = this.log.journal!;
+    if (durable.value >= commit) queue.forget(position);
+    else durable.onceAdvanced(() => this.forgetWhenSafe(queue, position, commit));
   }
 
   lastConsumerGone(queue: Queue): void {
@@ -293,7 +337,7 @@ export class VirtualHost implements QueueHost {
     );
   }
 
-  private newQueue(declared: QueueDeclaration): Queue {
+  private newQueue(id: number, declared: QueueDeclaration): Queue {
     const where = { queue: declared.name, virtualHost: this.name };
     const settings = parseQueueArguments(declared.arguments, where);
     const exclusive = declared.exclusiveOwner !== undefined;
@@ -301,7 +345,7 @@ export class VirtualHost implements QueueHost {
     if (settings.type !== 'classic') {
       throw notImplemented(`queues of type '${settings.type}' are not supported by this broker yet`);
     }
-    const properties: QueueProperties = { ...declared, settings, id: this.environment.nextQueueId() };
+    const properties: QueueProperties = { ...declared, settings, id };
     return new ClassicQueue(properties, this.name, this.log, this);
   }
 
@@ -316,7 +360,12 @@ export class VirtualHost implements QueueHost {
       for (const { destination } of exchange.bindings()) this.forgetSource(destination, exchange);
       for (const unused of this.unbindEverywhere(exchange)) doomed.push(unused);
       this.router.invalidate();
+      if (exchange.durable) this.record(exchangeGoneRecord(this.name, exchange));
     }
+  }
+
+  private record(record: DefinitionRecord): void {
+    this.environment.definitions?.append(record);
   }
 
   /** Removes the bindings to a target. @returns the exchanges that are to go for want of another */

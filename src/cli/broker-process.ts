@@ -9,8 +9,10 @@
  */
 import { resolve } from 'node:path';
 import type { Clock } from '../lib/clock.js';
+import type { FileSystem } from '../lib/file-system.js';
 import type { Logger } from '../lib/logger.js';
-import type { RunningServer, startServer } from '../server/server.js';
+import type { RunningServer, ServerOptions, startServer } from '../server/server.js';
+import { NewerFormatError } from '../store/batch-format.js';
 import type { DataDirectory, openDataDirectory } from '../store/data-directory.js';
 import { CommandError, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_TERMINATED } from './command-error.js';
 import type { StartSettings } from './start-options.js';
@@ -28,6 +30,7 @@ export interface ProcessSurroundings {
   readonly hasAddress: (address: string) => boolean;
   readonly startServer: typeof startServer;
   readonly openDataDirectory: typeof openDataDirectory;
+  readonly fileSystem: FileSystem;
 }
 
 /**
@@ -109,16 +112,11 @@ function exitOnCrash({ events, exit, logger }: ProcessSurroundings): () => void 
 
 async function openDirectory(
   settings: StartSettings,
-  { logger, openDataDirectory }: ProcessSurroundings,
+  { openDataDirectory }: ProcessSurroundings,
 ): Promise<DataDirectory | undefined> {
   if (settings.dataDirectory === undefined) return undefined;
   try {
-    const directory = await openDataDirectory(settings.dataDirectory);
-    logger.warn(
-      { directory: resolve(directory.path) },
-      'durable queues and persistent messages are kept in memory only in this version and do not survive a restart',
-    );
-    return directory;
+    return await openDataDirectory(settings.dataDirectory);
   } catch (error) {
     throw new CommandError(error instanceof Error ? error.message : String(error), EXIT_FAILURE);
   }
@@ -127,9 +125,10 @@ async function openDirectory(
 async function listen(settings: StartSettings, surroundings: ProcessSurroundings): Promise<RunningServer> {
   const { config, port } = settings;
   const hosts = hostsOf(settings, surroundings);
+  const storage = storageOf(settings, surroundings);
   for (let attempt = 1; ; attempt++) {
     try {
-      return await surroundings.startServer({ config, hosts, port, logger: surroundings.logger });
+      return await surroundings.startServer({ config, hosts, port, logger: surroundings.logger, ...storage });
     } catch (error) {
       // The system chose a port that is free on the first address only.
       const isUnluckyChoice = port === 0 && (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
@@ -137,6 +136,19 @@ async function listen(settings: StartSettings, surroundings: ProcessSurroundings
       throw listenError(error, settings);
     }
   }
+}
+
+function storageOf(
+  { dataDirectory, syncMode }: StartSettings,
+  { fileSystem, logger, exit }: ProcessSurroundings,
+): Pick<ServerOptions, 'storage'> {
+  if (dataDirectory === undefined) return {};
+  const onFatal = (error: unknown): void => {
+    // What a failed sync was about may be gone whatever a second one says: only a restart shows what is there.
+    logger.error({ err: error }, 'the disk failed: nothing more can be confirmed, the broker ends');
+    exit(EXIT_FAILURE);
+  };
+  return { storage: { fileSystem, directory: resolve(dataDirectory), syncMode, onFatal } };
 }
 
 /** So often in a row only an address that has no free port at all fails. */
@@ -153,6 +165,7 @@ function listenError(error: unknown, settings: StartSettings): unknown {
     readonly address?: string;
   };
   const { port } = settings;
+  if (error instanceof NewerFormatError) return failure(`${settings.dataDirectory}: ${error.message}`);
   switch (code) {
     case 'EADDRINUSE':
       return failure(

@@ -46,6 +46,14 @@ export const START_OPTIONS = [
   },
   { name: 'in-memory', kind: 'switch', placeholder: '', description: 'use no data directory' },
   {
+    name: 'sync',
+    kind: 'text',
+    placeholder: 'MODE',
+    description:
+      'when a confirm may leave: always (after fdatasync), interval (written; synced several times a second) or os (written)',
+    defaultText: 'always',
+  },
+  {
     name: 'user',
     kind: 'users',
     placeholder: 'NAME:PASSWORD[:TAG,TAG]',

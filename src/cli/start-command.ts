@@ -1,6 +1,7 @@
 /** `leveret start`, and `leveret` alone: a broker in the foreground. */
 import type { CommandModule } from 'yargs';
 import { SystemClock } from '../lib/clock.js';
+import { NodeFileSystem } from '../lib/node-file-system.js';
 import { availableMemoryBytes } from './available-memory.js';
 import { runBroker } from './broker-process.js';
 import { variableOf } from './environment.js';
@@ -58,6 +59,7 @@ async function start(settings: StartSettings): Promise<number> {
     exit: (code) => process.exit(code),
     hasAddress: hasLocalAddress,
     startServer,
+    fileSystem: new NodeFileSystem(),
     openDataDirectory: async (path) => (await import('../store/data-directory.js')).openDataDirectory(path),
   });
 }

@@ -1,6 +1,7 @@
 /** From what the operator set, wherever, to what a broker starts with. */
 import { BROKER_CONFIG_DEFAULTS, type BrokerConfig } from '../broker/broker-config.js';
 import { BODY_BYTES_MAX, FRAME_BYTES_MIN, SHORT_STRING_BYTES_MAX } from '../lib/limits.js';
+import { SYNC_MODES, type SyncMode } from '../store/sync-mode.js';
 import { readConfigFile } from './config-file.js';
 import { readEnvironment } from './environment.js';
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from './log-options.js';
@@ -29,6 +30,7 @@ export interface StartSettings {
   readonly port: number;
   /** Undefined: in memory only. */
   readonly dataDirectory: string | undefined;
+  readonly syncMode: SyncMode;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
 }
@@ -70,6 +72,7 @@ export function resolveStartSettings(sources: StartSources): StartSettings {
     areHostsDefault: hosts === undefined,
     port: orDefault(order, 'port', PORT_DEFAULT, (setting) => readInteger(setting, 0, PORT_MAX)),
     dataDirectory: resolveDataDirectory(order),
+    syncMode: orDefault(order, 'sync', 'always', (setting) => readChoice(setting, SYNC_MODES)),
     logLevel: orDefault(order, 'log-level', 'info', (setting) => readChoice(setting, LOG_LEVELS)),
     logFormat: orDefault(order, 'log-format', 'auto', (setting) => readChoice(setting, LOG_FORMATS)),
   };

@@ -67,3 +67,9 @@ export const SHUTDOWN_TIMEOUT_MS = 3_000;
 
 /** x-max-priority (rabbitmq.com/docs/priority): one octet on the wire. */
 export const PRIORITY_MAX = 255;
+
+/** Size of a durable segment and its file: a few thousand messages are read back at a time. */
+export const SEGMENT_FILE_BYTES = 8_388_608;
+
+/** Durable segments kept in memory: consumers that lag less than this never wait for the disk. */
+export const RESIDENT_BYTES_MAX = 67_108_864;

@@ -29,6 +29,7 @@ import {
 import { MethodWriter } from '../amqp/method-writer.js';
 import { encodeBasicReturn, MethodId } from '../amqp/methods.generated.js';
 import { PropertyFlag, PropertyScan } from '../amqp/properties.js';
+import { durableTargets, writeTargets } from '../broker/message-writer.js';
 import type { Route } from '../broker/router.js';
 import { allocateBlock, type ByteBlock, copyBytes, equalBytes } from '../lib/bytes.js';
 import { BODY_BYTES_MAX, RECORD_ADOPTED_BYTES_MIN, SHORT_STRING_BYTES_MAX } from '../lib/limits.js';
@@ -123,7 +124,7 @@ export class Channel implements FrameSink {
     this.headerStart = start;
     this.headerEnd = end;
     this.bodySize = bodySize;
-    if (this.context.broker.memoryAlarm.isActive) this.context.onPublish();
+    if (this.context.broker.alarms.isActive) this.context.onPublish();
     if (bodySize === 0) return this.publish(block, end);
     this.phase = ChannelPhase.ExpectBody;
     if (bodySize > this.context.broker.config.messageBytesMax) this.oversizeReceived = 0;
@@ -164,6 +165,14 @@ export class Channel implements FrameSink {
   /** Sends what `writer` holds as a method frame. */
   send(): void {
     this.context.transport.writeMethod(this.number, this.writer);
+  }
+
+  /** As `send`, once the definitions that were made until now are on the disk. */
+  sendWhenDefined(): void {
+    this.send();
+    const { definitions } = this.context.broker;
+    if (definitions === undefined || definitions.durable.value >= definitions.sequence) return;
+    this.context.transport.holdUntil(definitions.durable, definitions.sequence);
   }
 
   /** Releases everything: consumers first, so that nothing requeued comes back. A transaction is rolled back. */
@@ -235,23 +244,24 @@ export class Channel implements FrameSink {
     }
     const route = target.findRoute();
     if (this.transaction !== undefined) {
-      const position = this.write(content, body, bodyStart, assembly);
       const isMandatory = (this.publishBits & MANDATORY) !== 0;
-      return this.transaction.publish(this.log, position, route, notes.deadlineMs, isMandatory);
+      const held = this.write(content, body, bodyStart, assembly, 0);
+      return this.transaction.publish(this.log, held, route, notes.deadlineMs, isMandatory);
     }
     if (route.length === 0) {
       if ((this.publishBits & MANDATORY) !== 0) {
-        this.returnMessage(this.write(content, body, bodyStart, assembly), 'NO_ROUTE');
+        this.returnMessage(this.write(content, body, bodyStart, assembly, 0), 'NO_ROUTE');
       }
-      this.confirms?.accept();
+      this.confirms?.accept(0);
       return;
     }
-    const position = this.write(content, body, bodyStart, assembly);
+    const durableCount = scan.deliveryMode === 2 ? durableTargets(this.log, route) : 0;
+    const position = this.write(content, body, bodyStart, assembly, durableCount);
+    if (durableCount > 0) writeTargets(this.log, position, route);
     const isAccepted = this.enqueue(position, route, notes.deadlineMs);
-    if (this.confirms !== undefined) {
-      if (isAccepted) this.confirms.accept();
-      else this.confirms.reject();
-    }
+    if (this.confirms === undefined) return;
+    if (isAccepted) this.confirms.accept(durableCount > 0 ? this.log.journal!.nextCommit : 0);
+    else this.confirms.reject();
   }
 
   /** Hands a record to every queue of its route. @returns false when one of them rejected it */
@@ -279,6 +289,7 @@ export class Channel implements FrameSink {
     body: ByteBlock,
     bodyStart: number,
     assembly: ContentAssembly | undefined,
+    durableCount: number,
   ): number {
     const { log, namesLength, headerStart, bodySize, notes, scan } = this;
     notes.flags =
@@ -287,10 +298,11 @@ export class Channel implements FrameSink {
     notes.priority = scan.priority;
     const headerLength = this.headerEnd - headerStart;
     const length = imageLength(namesLength, headerLength, bodySize);
-    if (assembly !== undefined && header === assembly.block && length >= RECORD_ADOPTED_BYTES_MIN) {
+    const isAssembled = assembly !== undefined && header === assembly.block;
+    if (isAssembled && durableCount === 0 && length >= RECORD_ADOPTED_BYTES_MIN) {
       return log.adopt(assembly.record(notes));
     }
-    const position = log.append(length);
+    const position = durableCount > 0 ? log.appendDurable(length, durableCount) : log.append(length);
     const { block } = log.segmentOf(position);
     const image = log.payloadOffset(position);
     copyBytes(this.names, 0, block, image + IMAGE_HEADER_BYTES, namesLength);

@@ -16,6 +16,8 @@ export interface ConnectionContext {
   readonly takesCancel: boolean;
   /** A content header came in: the connection publishes, and is held back while an alarm is on. */
   onPublish(): void;
+  /** Handles nothing more of the connection until `begin` has called back; then calls `resume`, and goes on. */
+  waitFor(channel: Channel, begin: (done: () => void) => void, resume: () => void): void;
   /** The client closed the channel (`isRequest`), or agreed that it is closed. */
   closeChannel(channel: Channel, isRequest: boolean): void;
 }

@@ -27,7 +27,7 @@ import {
 } from '../amqp/methods.generated.js';
 import type { User } from '../auth/auth-backend.js';
 import type { Broker } from '../broker/broker.js';
-import type { AlarmListener } from '../broker/memory-alarm.js';
+import type { AlarmListener } from '../broker/resource-alarms.js';
 import type { VirtualHost } from '../broker/virtual-host.js';
 import { type ByteBlock, blockOver } from '../lib/bytes.js';
 import type { Timer } from '../lib/clock.js';
@@ -191,19 +191,29 @@ export class Connection implements FrameReaderOwner, TransportOwner, AlarmListen
     this.reader.removeSink(channel.number);
   }
 
+  waitFor(channel: Channel, begin: (done: () => void) => void, resume: () => void): void {
+    this.reader.pause();
+    this.transport.pause();
+    begin(() => {
+      if (!this.isBlocked) this.transport.resume();
+      const isOpen = this.channels.get(channel.number) === channel;
+      this.reader.resumeWith(isOpen ? resume : () => {}, channel);
+    });
+  }
+
   onPublish(): void {
     if (this.isBlocked) return;
     this.isBlocked = true;
     this.transport.pause();
     if (this.heartbeat !== undefined) this.heartbeat.isMonitoring = false;
-    this.broker.memoryAlarm.onceCleared(this);
+    this.broker.alarms.onceCleared(this);
     if (!this.takesBlocked) return;
     this.writer.reset();
-    encodeConnectionBlocked(this.writer, 'low on memory');
+    encodeConnectionBlocked(this.writer, this.broker.alarms.reason);
     this.send();
   }
 
-  onAlarmCleared(): void {
+  onAlarmsCleared(): void {
     this.isBlocked = false;
     if (this.phase !== ConnectionPhase.Running) return;
     if (this.heartbeat !== undefined) this.heartbeat.isMonitoring = true;
@@ -320,7 +330,7 @@ export class Connection implements FrameReaderOwner, TransportOwner, AlarmListen
     this.reader.removeAllSinks();
     this.reader.addSink(0, this.methods);
     this.guard(() => this.openedHost?.deleteExclusiveQueues(this));
-    this.broker.memoryAlarm.forget(this);
+    this.broker.alarms.forget(this);
     this.heartbeat?.stop();
   }
 

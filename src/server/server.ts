@@ -3,10 +3,13 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { ReplyCode } from '../amqp/errors.js';
 import { Broker } from '../broker/broker.js';
 import type { BrokerConfig } from '../broker/broker-config.js';
+import { openPersistence, type Persistence } from '../broker/persistence.js';
 import { type Clock, SystemClock } from '../lib/clock.js';
+import type { FileSystem } from '../lib/file-system.js';
 import { SHUTDOWN_TIMEOUT_MS } from '../lib/limits.js';
 import type { Logger } from '../lib/logger.js';
 import { type Random, SystemRandom } from '../lib/random.js';
+import type { SyncMode } from '../store/sync-mode.js';
 import { Connection } from './connection.js';
 
 export interface ServerOptions {
@@ -18,6 +21,16 @@ export interface ServerOptions {
   readonly logger: Logger;
   readonly clock?: Clock;
   readonly random?: Random;
+  /** Where definitions and messages survive a restart; absent for a broker in memory. */
+  readonly storage?: StorageOptions;
+}
+
+export interface StorageOptions {
+  readonly fileSystem: FileSystem;
+  readonly directory: string;
+  readonly syncMode: SyncMode;
+  /** The disk failed for good: the process should end, with nothing more confirmed. */
+  readonly onFatal: (error: unknown) => void;
 }
 
 export interface RunningServer {
@@ -34,11 +47,13 @@ export interface RunningServer {
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, logger, clock = new SystemClock(), random = new SystemRandom() } = options;
   const broker = new Broker({ config, clock, random, logger, defer: (turn) => setImmediate(turn) });
-  const connections = new Set<Connection>();
+  const persistence =
+    options.storage === undefined ? undefined : await openPersistence(broker, options.storage);
+  const connections = new ConnectionSet();
   const accept = (socket: Socket): void => {
     // Small frames must not wait for the acknowledgement of earlier ones.
     socket.setNoDelay(true);
-    connections.add(new Connection(broker, socket, (gone) => connections.delete(gone)));
+    connections.add(new Connection(broker, socket, (gone) => connections.remove(gone)));
   };
   const listeners: Server[] = [];
   const addresses: { host: string; port: number }[] = [];
@@ -56,6 +71,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     }
   } catch (error) {
     for (const listener of listeners) listener.close();
+    await persistence?.close();
     broker.close();
     throw error;
   }
@@ -68,16 +84,47 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       return connections.size;
     },
     close: (reason = 'shutdown') => {
-      closing ??= shutDown(broker, listeners, connections, reason);
+      closing ??= shutDown(broker, persistence, listeners, connections, reason);
       return closing;
     },
   };
 }
 
+/** The open connections. */
+class ConnectionSet {
+  private readonly members = new Set<Connection>();
+  private onEmpty: (() => void)[] = [];
+
+  get size(): number {
+    return this.members.size;
+  }
+
+  [Symbol.iterator](): IterableIterator<Connection> {
+    return this.members.values();
+  }
+
+  add(connection: Connection): void {
+    this.members.add(connection);
+  }
+
+  remove(connection: Connection): void {
+    this.members.delete(connection);
+    if (this.members.size > 0) return;
+    for (const resolve of this.onEmpty) resolve();
+    this.onEmpty = [];
+  }
+
+  /** Resolves when there are none. */
+  async emptied(): Promise<void> {
+    if (this.members.size > 0) await new Promise<void>((resolve) => this.onEmpty.push(resolve));
+  }
+}
+
 async function shutDown(
   broker: Broker,
+  persistence: Persistence | undefined,
   listeners: readonly Server[],
-  connections: ReadonlySet<Connection>,
+  connections: ConnectionSet,
   reason: string,
 ): Promise<void> {
   const closed = listeners.map((listener) => new Promise<void>((resolve) => listener.close(() => resolve())));
@@ -89,7 +136,10 @@ async function shutDown(
     for (const connection of [...connections]) connection.destroy();
   });
   await Promise.all(closed);
+  // The listener counts sockets; what hangs on them is released a moment later.
+  await connections.emptied();
   timer.cancel();
+  await persistence?.close();
   broker.close();
 }
 

@@ -4,6 +4,7 @@
  * see happen at the commit (rabbitmq.com/docs/semantics#tx).
  */
 import { preconditionFailed } from '../amqp/errors.js';
+import { makeDurable } from '../broker/message-writer.js';
 import type { Route } from '../broker/router.js';
 import type { MessageLog } from '../store/message-log.js';
 import type { Channel } from './channel.js';
@@ -40,12 +41,22 @@ export class Transaction {
     let isComplete = true;
     for (const { position, route, deadlineMs, isMandatory } of publishes) {
       const queues = route.filter((queue) => !queue.isDeleted);
-      if (queues.length > 0) isComplete = channel.enqueue(position, queues, deadlineMs) && isComplete;
-      else if (isMandatory && route.length === 0) channel.returnMessage(position, 'NO_ROUTE');
+      if (queues.length > 0) {
+        const kept = makeDurable(log, position, queues);
+        isComplete = channel.enqueue(kept, queues, deadlineMs) && isComplete;
+      } else if (isMandatory && route.length === 0) {
+        channel.returnMessage(position, 'NO_ROUTE');
+      }
       log.release(position);
     }
     for (const { owner, position, sequence, kind } of settlements) {
       settleDelivery(owner, position, sequence, kind);
+    }
+    const { journal } = log;
+    if (journal !== undefined && publishes.length + settlements.length > 0) {
+      // commit-ok says that everything is on the disk, acks included.
+      journal.syncAcks();
+      if (journal.isUrgent) channel.context.transport.holdUntil(journal.durable, journal.nextCommit);
     }
     if (!isComplete) throw preconditionFailed('partial tx completion');
   }

@@ -13,6 +13,7 @@ import type { Flushable, Scheduler } from '../broker/scheduler.js';
 import { allocateBlock, type ByteBlock, blockOver } from '../lib/bytes.js';
 import { FRAME_BYTES_MIN, OUTPUT_BYTES_MAX, OUTPUT_BYTES_RESUME } from '../lib/limits.js';
 import type { SlabPool } from '../lib/slab-pool.js';
+import type { Watermark } from '../lib/watermark.js';
 
 export interface TransportOwner {
   /** The transport was congested and is not any more. */
@@ -59,6 +60,7 @@ export class Transport implements Flushable {
   private waitingBytes = 0;
   private readonly writes: Write[] = [];
   private isMarked = false;
+  private holds: { readonly watermark: Watermark; readonly value: number }[] = [];
   private wasCongested = false;
   private isClosed = false;
 
@@ -118,8 +120,16 @@ export class Transport implements Flushable {
     this.block.bytes.set(source, at);
   }
 
+  /** Nothing written from now on, nor what waits, is sent before `watermark` has reached `value`. */
+  holdUntil(watermark: Watermark, value: number): void {
+    this.holds = this.holds.filter((hold) => hold.watermark !== watermark);
+    this.holds.push({ watermark, value });
+    if (!this.isMarked) this.mark();
+  }
+
   flush(): void {
     this.isMarked = false;
+    if (this.holds.length > 0 && this.isHeld()) return;
     this.sealSlab();
     const { chunks, socket } = this;
     if (chunks.length === 0) return;
@@ -173,6 +183,17 @@ export class Transport implements Flushable {
     this.bytesReceived += chunk.length;
     this.receiver(blockOver(chunk));
   }
+
+  /** Whether an answer still waits for the disk; if so, the flush comes when it is there. */
+  private isHeld(): boolean {
+    this.holds = this.holds.filter(({ watermark, value }) => watermark.value < value);
+    for (const { watermark } of this.holds) watermark.onceAdvanced(this.markAgain);
+    return this.holds.length > 0 && !this.isClosed;
+  }
+
+  private readonly markAgain = (): void => {
+    if (!this.isMarked && !this.isClosed) this.mark();
+  };
 
   private mark(): void {
     this.isMarked = true;

@@ -1,9 +1,9 @@
 /**
  * The message log: the one home of message bytes.
  *
- * A message is written once, into the open segment, and is from then on a position: a number that queues,
- * unacked lists and output buffers hold. There is no object per message and nothing for the garbage collector
- * to walk. A segment counts the references to its records and is recycled when the last one goes.
+ * A message is written once, into an open segment, and is from then on a position: a number that queues, unacked
+ * lists and output buffers hold. There is no object per message and nothing for the garbage collector to walk. A
+ * segment counts the references to its records and goes when the last one goes.
  *
  *   segment   +--------+--------+-----------------+--- free ---+
  *             | record | record |     record      |            |
@@ -15,32 +15,23 @@
  *   position  slot * 2^23 + offset / 8, a safe integer: which segment, and where its record begins
  *
  * Numbers are little-endian. The log knows bytes and positions only; what a payload means is its writer's affair.
+ *
+ * Transient records share segments that exist in memory only. Durable ones go to segments that are images of files
+ * (batch-format.ts adds batches and the ids of queues), written and synced by the `Journal`; once written, such a
+ * segment may leave memory, and whoever wants to read it asks `isReadable` first.
  */
 import { allocateBlock, type ByteBlock, blockOver } from '../lib/bytes.js';
 import { SEGMENT_BYTES, SEGMENTS_IDLE_MAX } from '../lib/limits.js';
+import { targetsOffset } from './batch-format.js';
+import { Journal, type JournalOptions } from './journal.js';
+import { Residency } from './residency.js';
+import { Segment } from './segment.js';
+import type { SegmentJournal } from './segment-journal.js';
 
 export const RECORD_HEADER_BYTES = 8;
 
 const OFFSET_UNITS = 8_388_608;
 const UNIT_BYTES = 8;
-
-export class Segment {
-  readonly slot: number;
-  readonly block: ByteBlock;
-  readonly bytes: Buffer;
-  readonly view: DataView;
-  /** Where the next record goes. */
-  end = 0;
-  /** References to records of this segment; at zero nothing of it is needed any more. */
-  live = 0;
-
-  constructor(slot: number, block: ByteBlock) {
-    this.slot = slot;
-    this.block = block;
-    this.bytes = block.bytes;
-    this.view = block.view;
-  }
-}
 
 export interface MessageLogOptions {
   /** Bytes of a regular segment. A record that does not fit in one gets a segment of its own. */
@@ -56,6 +47,9 @@ export class MessageLog {
   private readonly idleBlocks: ByteBlock[] = [];
   private open: Segment;
   private heldBytes = 0;
+  /** Makes records durable; undefined for a broker in memory. */
+  journal: Journal | undefined;
+  private residency: Residency | undefined;
   private readonly onBytesHeldChanged: ((bytesHeld: number) => void) | undefined;
 
   constructor(options: MessageLogOptions = {}) {
@@ -67,6 +61,20 @@ export class MessageLog {
       );
     }
     this.open = this.openSegment();
+  }
+
+  /** Turns durability on: from now on there is a place for durable records. */
+  startJournal(options: JournalOptions, residentBytesMax: number): void {
+    this.residency = new Residency(options, residentBytesMax, (byteCount) => this.changeHeld(byteCount));
+    this.journal = new Journal(
+      options,
+      (byteLength, journal) => {
+        const segment = this.addSegment(allocateBlock(byteLength), journal);
+        this.residency!.add(segment);
+        return segment;
+      },
+      (segment) => this.drop(segment),
+    );
   }
 
   /** Bytes held in segments, used or not: what the memory alarm watches. */
@@ -95,6 +103,51 @@ export class MessageLog {
     segment.view.setUint32(offset, recordLength, true);
     segment.view.setUint32(offset + 4, payloadLength, true);
     return segment.slot * OFFSET_UNITS + offset / UNIT_BYTES;
+  }
+
+  /**
+   * As `append`, for a record that survives a restart in `targetCount` queues, whose ids the caller writes with
+   * `writeTarget`. It is safe once the journal's watermark has reached the `nextCommit` of now.
+   */
+  appendDurable(payloadLength: number, targetCount: number): number {
+    const targetsAt = targetsOffset(0, payloadLength);
+    const recordLength = (targetsAt + 4 + 4 * targetCount + (UNIT_BYTES - 1)) & -UNIT_BYTES;
+    const segment = this.journal!.reserve(recordLength);
+    const offset = segment.end;
+    segment.end = offset + recordLength;
+    segment.view.setUint32(offset, recordLength, true);
+    segment.view.setUint32(offset + 4, payloadLength, true);
+    segment.view.setUint32(offset + targetsAt, targetCount, true);
+    return segment.slot * OFFSET_UNITS + offset / UNIT_BYTES;
+  }
+
+  /** Writes the id of the queue number `index` that a durable record goes to. */
+  writeTarget(position: number, index: number, queueId: number): void {
+    const { view } = this.segmentOf(position);
+    const offset = (position % OFFSET_UNITS) * UNIT_BYTES;
+    view.setUint32(targetsOffset(offset, view.getUint32(offset + 4, true)) + 4 + 4 * index, queueId, true);
+  }
+
+  /** Whether the record can be read now. If not, `fetch` it. */
+  isReadable(position: number): boolean {
+    return this.segmentOf(position).isResident;
+  }
+
+  /** Reads the record's segment in; calls back once it can be read. The caller holds a reference meanwhile. */
+  fetch(position: number, onReadable: () => void): void {
+    this.residency!.load(this.segmentOf(position), onReadable);
+  }
+
+  /** A segment that an earlier opening of the data directory wrote. Its references are counted by the caller. */
+  restore(journal: SegmentJournal, bytes: Buffer): Segment {
+    const segment = this.addSegment(blockOver(bytes), journal);
+    segment.end = bytes.byteLength;
+    this.residency!.add(segment);
+    return segment;
+  }
+
+  positionIn(segment: Segment, recordOffset: number): number {
+    return segment.slot * OFFSET_UNITS + recordOffset / UNIT_BYTES;
   }
 
   /**
@@ -133,14 +186,32 @@ export class MessageLog {
     if (--segment.live === 0) this.retire(segment);
   }
 
+  /** As `release`, by a durable queue that does not need the record any more: not after a restart either. */
+  settle(position: number, queueId: number): void {
+    const segment = this.segmentOf(position);
+    if (segment.journal !== undefined) {
+      this.journal!.noteAck(segment, (position % OFFSET_UNITS) * UNIT_BYTES, queueId);
+    }
+    if (--segment.live === 0) this.retire(segment);
+  }
+
   private retire(segment: Segment): void {
+    if (segment.journal !== undefined) {
+      this.journal!.retire(segment);
+      return;
+    }
     if (segment === this.open) {
       // Consumers that keep up let the same warm memory be used again and again.
       segment.end = 0;
       return;
     }
+    this.drop(segment);
+  }
+
+  private drop(segment: Segment): void {
     this.segments[segment.slot] = undefined;
     this.freeSlots.push(segment.slot);
+    this.residency?.remove(segment);
     if (segment.bytes.byteLength === this.segmentBytes && this.idleBlocks.length < SEGMENTS_IDLE_MAX) {
       this.idleBlocks.push(segment.block);
     }
@@ -167,9 +238,9 @@ export class MessageLog {
     return this.addSegment(this.idleBlocks.pop() ?? allocateBlock(this.segmentBytes));
   }
 
-  private addSegment(block: ByteBlock): Segment {
+  private addSegment(block: ByteBlock, journal?: SegmentJournal): Segment {
     const slot = this.freeSlots.pop() ?? this.segments.length;
-    const segment = new Segment(slot, block);
+    const segment = new Segment(slot, block, journal);
     this.segments[slot] = segment;
     this.changeHeld(block.bytes.byteLength);
     return segment;

@@ -56,12 +56,12 @@ describe('Broker', () => {
     const { broker } = testBroker({ config: { memoryLimitBytes: 2 * SEGMENT_BYTES }, logger });
     const position = broker.log.append(2 * SEGMENT_BYTES);
     broker.log.retain(position, 1);
-    expect(broker.memoryAlarm.isActive).toBe(true);
+    expect(broker.alarms.isActive).toBe(true);
     broker.log.release(position);
-    expect(broker.memoryAlarm.isActive).toBe(false);
+    expect(broker.alarms.isActive).toBe(false);
     expect(said).toEqual([
-      'memory alarm set: publishers are blocked until messages are consumed',
-      'memory alarm cleared: publishers go on',
+      'low on memory: publishers are blocked until there is room again',
+      'no longer low on memory',
     ]);
   });
 

@@ -6,6 +6,7 @@ import { CommandError, EXIT_FAILURE } from '../../src/cli/command-error.js';
 import type { StartSettings } from '../../src/cli/start-options.js';
 import type { Logger } from '../../src/lib/logger.js';
 import { ManualClock } from '../../src/lib/manual-clock.js';
+import { SimulatedFileSystem } from '../../src/lib/simulated-file-system.js';
 import type { RunningServer, ServerOptions } from '../../src/server/server.js';
 
 const SETTINGS: StartSettings = {
@@ -14,6 +15,7 @@ const SETTINGS: StartSettings = {
   areHostsDefault: true,
   port: 5672,
   dataDirectory: undefined,
+  syncMode: 'always',
   logLevel: 'info',
   logFormat: 'json',
 };
@@ -77,6 +79,7 @@ class Surroundings implements ProcessSurroundings {
     };
     return { port: 40_000, addresses: [], connectionCount: 0, close } as unknown as RunningServer;
   };
+  readonly fileSystem = new SimulatedFileSystem();
   readonly openDataDirectory = async (path: string) => {
     if (this.dataDirectoryError !== undefined) throw this.dataDirectoryError;
     this.happened.push('lock');
@@ -172,21 +175,25 @@ describe('a broker process', () => {
 });
 
 describe('the data directory', () => {
-  it('is opened before the listeners, with a warning of what it does not keep', async () => {
+  it('is locked before the listeners open, and given to the server', async () => {
     const surroundings = new Surroundings();
     surroundings.closed.resolve();
-    const running = runBroker({ ...SETTINGS, dataDirectory: '/data' }, surroundings);
+    const running = runBroker({ ...SETTINGS, dataDirectory: '/data', syncMode: 'interval' }, surroundings);
     surroundings.events.emit('SIGTERM');
     await running;
     expect(surroundings.happened[0]).toBe('lock');
-    expect(surroundings.log.filter((entry) => entry.level === 'warn')).toEqual([
-      {
-        level: 'warn',
-        fields: { directory: '/data' },
-        message:
-          'durable queues and persistent messages are kept in memory only in this version and do not survive a restart',
-      },
-    ]);
+    expect(surroundings.started[0]?.storage).toMatchObject({ directory: '/data', syncMode: 'interval' });
+  });
+
+  it('whose disk fails ends the process', async () => {
+    const surroundings = new Surroundings();
+    surroundings.closed.resolve();
+    const running = runBroker({ ...SETTINGS, dataDirectory: '/data' }, surroundings);
+    await surroundings.ready.promise;
+    surroundings.started[0]?.storage?.onFatal(new Error('EIO: sync'));
+    expect(surroundings.happened).toContain('exit 1');
+    surroundings.events.emit('SIGTERM');
+    await running;
   });
 
   it('that is in use stops the start', async () => {

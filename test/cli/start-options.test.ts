@@ -45,6 +45,7 @@ describe('defaults', () => {
       areHostsDefault: true,
       port: 5672,
       dataDirectory: './leveret-data',
+      syncMode: 'always',
       logLevel: 'info',
       logFormat: 'auto',
     });

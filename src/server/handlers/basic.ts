@@ -43,7 +43,7 @@ export function consume(channel: Channel, method: BasicConsume): void {
   const { broker } = channel.context;
   const tag = method.consumerTag === '' ? broker.generateName('amq.ctag-') : method.consumerTag;
   if (channel.consumers.has(tag)) throw notAllowed(`attempt to reuse consumer tag '${tag}'`);
-  if (method.queue === REPLY_TO_NAME) {
+  if ((method.queue === '' ? channel.lastQueueName : method.queue) === REPLY_TO_NAME) {
     startReplyConsumer(channel, tag, method.noAck);
     return sendConsumeOk(channel, method, tag);
   }
@@ -110,6 +110,14 @@ export function cancel(channel: Channel, tag: string, isAnswered: boolean): void
 
 export function get(channel: Channel, method: BasicGet): void {
   const queue = lookUp(channel, method.queue, 'read');
+  if (!queue.isHeadReadable()) {
+    // What follows on the connection waits, so that answers keep their order.
+    return channel.context.waitFor(
+      channel,
+      (done) => queue.fetchHead(done),
+      () => get(channel, method),
+    );
+  }
   const position = queue.get();
   channel.writer.reset();
   if (position < 0) {

@@ -48,7 +48,7 @@ export function declare(channel: Channel, method: ExchangeDeclare): void {
   if (method.noWait) return;
   channel.writer.reset();
   encodeExchangeDeclareOk(channel.writer);
-  channel.send();
+  channel.sendWhenDefined();
 }
 
 export function remove(channel: Channel, method: ExchangeDelete): void {
@@ -71,7 +71,7 @@ export function remove(channel: Channel, method: ExchangeDelete): void {
   if (method.noWait) return;
   channel.writer.reset();
   encodeExchangeDeleteOk(channel.writer);
-  channel.send();
+  channel.sendWhenDefined();
 }
 
 export function bind(channel: Channel, method: ExchangeBind): void {
@@ -83,7 +83,7 @@ export function bind(channel: Channel, method: ExchangeBind): void {
   if (method.noWait) return;
   channel.writer.reset();
   encodeExchangeBindOk(channel.writer);
-  channel.send();
+  channel.sendWhenDefined();
 }
 
 export function unbind(channel: Channel, method: ExchangeUnbind): void {
@@ -97,7 +97,7 @@ export function unbind(channel: Channel, method: ExchangeUnbind): void {
   if (method.noWait) return;
   channel.writer.reset();
   encodeExchangeUnbindOk(channel.writer);
-  channel.send();
+  channel.sendWhenDefined();
 }
 
 function checkNames(

@@ -14,7 +14,12 @@ import { Transaction } from '../transaction.js';
 export function confirmSelect(channel: Channel, method: ConfirmSelect): void {
   if (channel.transaction !== undefined) throw preconditionFailed('cannot switch from tx to confirm mode');
   const { transport, broker } = channel.context;
-  channel.confirms ??= new PublisherConfirms(channel.number, transport, broker.scheduler);
+  channel.confirms ??= new PublisherConfirms(
+    channel.number,
+    transport,
+    broker.scheduler,
+    broker.log.journal?.durable,
+  );
   if (method.noWait) return;
   channel.writer.reset();
   encodeConfirmSelectOk(channel.writer);

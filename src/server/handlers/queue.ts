@@ -16,7 +16,7 @@ import type { Queue } from '../../queues/queue.js';
 import { deadLetterExchangeOf, queueTypeOf } from '../../queues/queue-arguments.js';
 import { authorize } from '../authorize.js';
 import type { Channel } from '../channel.js';
-import { REPLY_TO_NAME, REPLY_TO_PREFIX } from '../reply-to.js';
+import { REPLY_TO_NAME } from '../reply-to.js';
 import { defaultExchangeRefused } from './exchange.js';
 import { stripLineBreaks } from './names.js';
 
@@ -33,7 +33,7 @@ export function declare(channel: Channel, method: QueueDeclare): void {
   const { ready, consumers } = queue.counts();
   channel.writer.reset();
   encodeQueueDeclareOk(channel.writer, queue.name, ready, consumers);
-  channel.send();
+  channel.sendWhenDefined();
 }
 
 function declareActively(channel: Channel, method: QueueDeclare, requestedName: string): Queue {
@@ -80,7 +80,7 @@ export function bind(channel: Channel, method: QueueBind): void {
   if (method.noWait) return;
   channel.writer.reset();
   encodeQueueBindOk(channel.writer);
-  channel.send();
+  channel.sendWhenDefined();
 }
 
 export function unbind(channel: Channel, method: QueueUnbind): void {
@@ -92,7 +92,7 @@ export function unbind(channel: Channel, method: QueueUnbind): void {
   }
   channel.writer.reset();
   encodeQueueUnbindOk(channel.writer);
-  channel.send();
+  channel.sendWhenDefined();
 }
 
 export function purge(channel: Channel, method: QueuePurge): void {
@@ -121,7 +121,7 @@ export function remove(channel: Channel, method: QueueDelete): void {
   if (method.noWait) return;
   channel.writer.reset();
   encodeQueueDeleteOk(channel.writer, count);
-  channel.send();
+  channel.sendWhenDefined();
 }
 
 /** The queue a method names, for one kind of access. @throws AmqpError 403, 404 or 405 */
@@ -156,7 +156,7 @@ function checkNames(
 }
 
 function isReplyName(name: string): boolean {
-  return name === REPLY_TO_NAME || name.startsWith(REPLY_TO_PREFIX);
+  return name.startsWith(REPLY_TO_NAME);
 }
 
 /** rabbitmq.com/docs/direct-reply-to: declaring a reply address tells whether its requester is still there. */
@@ -165,6 +165,7 @@ function declareReplyQueue(channel: Channel, method: QueueDeclare, name: string)
   if (name !== REPLY_TO_NAME && !virtualHost.hasReplyQueue(name)) {
     throw notFound(`no queue '${name}' in vhost '${virtualHost.name}'`);
   }
+  channel.lastQueueName = name;
   if (method.noWait) return;
   channel.writer.reset();
   encodeQueueDeclareOk(channel.writer, name, 0, 1);

@@ -1,0 +1,121 @@
+/**
+ * What survives a restart: opens a data directory, makes the definitions again, puts the messages back into their
+ * queues, and from then on keeps both. Listeners open afterwards.
+ */
+import type { FileSystem } from '../lib/file-system.js';
+import { RESIDENT_BYTES_MAX, SEGMENT_FILE_BYTES } from '../lib/limits.js';
+import type { Queue } from '../queues/queue.js';
+import { DefinitionsLog, readDefinitions } from '../store/definitions-log.js';
+import { findSegments, recoverSegments } from '../store/recovery.js';
+import type { SyncMode } from '../store/sync-mode.js';
+import type { Broker } from './broker.js';
+import { applyRecord, snapshotOf } from './definitions.js';
+
+export interface PersistenceOptions {
+  readonly fileSystem: FileSystem;
+  readonly directory: string;
+  readonly syncMode: SyncMode;
+  /** The disk failed: nothing can be confirmed any more, and the process should end. */
+  readonly onFatal: (error: unknown) => void;
+  /** Bytes of a segment file; smaller ones let tests see edges. */
+  readonly segmentBytes?: number;
+  /** Bytes of durable segments kept in memory. */
+  readonly residentBytesMax?: number;
+}
+
+export interface Persistence {
+  /** Makes everything safe and closes the files. */
+  close(): Promise<void>;
+}
+
+/** @throws NewerFormatError with nothing touched */
+export async function openPersistence(broker: Broker, options: PersistenceOptions): Promise<Persistence> {
+  const { fileSystem, directory } = options;
+  const messages = `${directory}/messages`;
+  const startedAtMs = broker.clock.monotonicMs();
+  await fileSystem.makeDirectory(messages);
+  const { records, droppedBytes } = await readDefinitions(fileSystem, directory);
+  const segmentNumbers = await findSegments(fileSystem, messages);
+
+  let epoch = 1;
+  for (const record of records) {
+    if (record['t'] === 'broker') {
+      epoch = Number(record['epoch']) + 1;
+      broker.continueQueueIds(Number(record['lastQueueId']));
+    } else {
+      const virtualHost = broker.virtualHost(String(record['vhost']));
+      if (virtualHost !== undefined) applyRecord(virtualHost, record);
+    }
+  }
+  if (droppedBytes > 0) broker.logger.warn({ droppedBytes }, 'dropped a torn tail of the definitions');
+
+  const queues = new Map<number, Queue>();
+  for (const virtualHost of broker.allVirtualHosts()) {
+    for (const queue of virtualHost.queues.values()) queues.set(queue.id, queue);
+  }
+  broker.log.startJournal(
+    {
+      fileSystem,
+      directory: messages,
+      segmentBytes: options.segmentBytes ?? SEGMENT_FILE_BYTES,
+      syncMode: options.syncMode,
+      epoch,
+      clock: broker.clock,
+      onDirty: () => broker.scheduler.scheduleCommit(),
+      onFull: (isFull) => broker.alarms.set('disk', isFull),
+      onFatal: options.onFatal,
+      onDamage: (segmentNumber, start, end) => reportDamage(broker, segmentNumber, start, end, false),
+    },
+    options.residentBytesMax ?? RESIDENT_BYTES_MAX,
+  );
+  const { journal } = broker.log;
+  let messageCount = 0;
+  const state = await recoverSegments(fileSystem, messages, segmentNumbers, broker.log, {
+    hasQueue: (queueId) => queues.has(queueId),
+    onMessage: (queueId, position) => {
+      queues.get(queueId)!.recover(position);
+      messageCount++;
+    },
+    onDamage: (number, start, end, isTail) => reportDamage(broker, number, start, end, isTail),
+  });
+  journal!.continueAfter(state);
+  broker.scheduler.commit = () => journal!.commit();
+
+  const definitions = new DefinitionsLog({
+    fileSystem,
+    directory,
+    onFatal: options.onFatal,
+    snapshot: () => [
+      { t: 'broker', epoch, lastQueueId: broker.lastQueueId },
+      ...broker.allVirtualHosts().flatMap(snapshotOf),
+    ],
+  });
+  await definitions.open();
+  broker.definitions = definitions;
+  broker.logger.info(
+    {
+      queues: queues.size,
+      messages: messageCount,
+      recoveryMs: Math.round(broker.clock.monotonicMs() - startedAtMs),
+    },
+    'recovered the data directory',
+  );
+  return {
+    close: async () => {
+      await journal!.close();
+      await definitions.close();
+    },
+  };
+}
+
+function reportDamage(
+  broker: Broker,
+  segmentNumber: number,
+  start: number,
+  end: number,
+  isTail: boolean,
+): void {
+  const fields = { segmentNumber, start, end };
+  if (isTail) broker.logger.warn(fields, 'dropped a torn tail: it was never confirmed');
+  else broker.logger.error(fields, 'a stretch of the message log is damaged; its messages are lost');
+}

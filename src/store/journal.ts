@@ -1,0 +1,361 @@
+/**
+ * The durable half of the message log: segments with files, and the commits that make them safe.
+ *
+ *   append -> open batch --seal--> dirty range --write--> --fdatasync--> durable (the watermark moves)
+ *
+ * A commit seals the batch under way, writes every dirty range as it lies in memory and syncs once for all channels,
+ * queues and virtual hosts together. Meanwhile the next batch forms; there is no timer in that path. Commits are
+ * numbered, and the watermark `durable` says which are safe: that is all that confirms wait for.
+ *
+ * A segment's acks go to a file of their own beside it, with each commit, and are synced at leisure: a lost ack is a
+ * redelivery, which AMQP permits. Both files go when nothing of the segment is needed any more.
+ */
+
+import type { Clock, Timer } from '../lib/clock.js';
+import { type OpenFile, writeFully } from '../lib/file-system.js';
+import { Watermark } from '../lib/watermark.js';
+import { encodeAcks } from './ack-format.js';
+import { BATCH_HEADER_BYTES, FILE_HEADER_BYTES, sealBatch, writeFileHeader } from './batch-format.js';
+import { acksPath, segmentPath } from './journal-files.js';
+import type { ResidencyOptions } from './residency.js';
+import type { Segment } from './segment.js';
+import { SegmentJournal } from './segment-journal.js';
+import type { SyncMode } from './sync-mode.js';
+
+export interface JournalOptions extends ResidencyOptions {
+  readonly segmentBytes: number;
+  readonly syncMode: SyncMode;
+  /** Which opening of the data directory this is. */
+  readonly epoch: number;
+  readonly clock: Clock;
+  /** There is something to commit: `commit` is called soon. */
+  readonly onDirty: () => void;
+  /** The disk is full (true), or takes writes again. */
+  readonly onFull: (isFull: boolean) => void;
+}
+
+/** Where an earlier opening of the data directory left off. */
+export interface JournalState {
+  readonly batchNumber: number;
+  readonly segmentNumber: number;
+}
+
+/** How long acks alone may wait to be written and synced. */
+const LEISURE_MS = 200;
+
+interface DirtyRange {
+  readonly segment: Segment;
+  readonly start: number;
+  readonly end: number;
+}
+
+export class Journal {
+  /** What commits up to this number took with them is safe. */
+  readonly durable = new Watermark();
+  open: Segment | undefined;
+  private readonly options: JournalOptions;
+  private readonly addSegment: (byteLength: number, journal: SegmentJournal) => Segment;
+  private readonly dropSegment: (segment: Segment) => void;
+  private commitsBegun = 0;
+  private lastBatch = 0;
+  private lastSegmentNumber = 0;
+  private dirty: DirtyRange[] = [];
+  private readonly withAcks = new Set<Segment>();
+  private readonly unsynced = new Set<OpenFile>();
+  private readonly unsyncedAcks = new Set<OpenFile>();
+  private readonly openFiles = new Set<OpenFile>();
+  private leisureTimer: Timer | undefined;
+  private isCommitting = false;
+  private isSyncingAcks = false;
+  private hasFailed = false;
+  private isClosing = false;
+  private idle: (() => void)[] = [];
+
+  constructor(
+    options: JournalOptions,
+    addSegment: (byteLength: number, journal: SegmentJournal) => Segment,
+    dropSegment: (segment: Segment) => void,
+  ) {
+    this.options = options;
+    this.addSegment = addSegment;
+    this.dropSegment = dropSegment;
+  }
+
+  /** Numbers go on after those an earlier opening used. Before the first record. */
+  continueAfter(state: JournalState): void {
+    this.lastBatch = state.batchNumber;
+    this.lastSegmentNumber = state.segmentNumber;
+  }
+
+  /** The number of the commit that makes safe what is appended, or acknowledged, now. */
+  get nextCommit(): number {
+    return this.commitsBegun + 1;
+  }
+
+  /** Acks noted until now are synced with the next commit: a transaction promises that they are safe. */
+  syncAcks(): void {
+    this.isSyncingAcks = true;
+    this.options.onDirty();
+  }
+
+  /** Whether something waits for a commit that must not wait. */
+  get isUrgent(): boolean {
+    return (
+      this.dirty.length > 0 ||
+      (this.open?.journal?.batchStart ?? -1) >= 0 ||
+      (this.isSyncingAcks && this.withAcks.size > 0)
+    );
+  }
+
+  /** The open segment with room for a record, in an open batch. */
+  reserve(recordLength: number): Segment {
+    let segment = this.open;
+    if (segment !== undefined) {
+      const needed = recordLength + (segment.journal!.batchStart < 0 ? BATCH_HEADER_BYTES : 0);
+      if (segment.end + needed > segment.bytes.byteLength) segment = undefined;
+    }
+    segment ??= this.roll(recordLength);
+    const journal = segment.journal!;
+    if (journal.batchStart < 0) {
+      journal.batchStart = segment.end;
+      segment.end += BATCH_HEADER_BYTES;
+      this.options.onDirty();
+    }
+    journal.batchRecords++;
+    return segment;
+  }
+
+  /** A queue does not need a record any more. */
+  noteAck(segment: Segment, recordOffset: number, queueId: number): void {
+    const journal = segment.journal!;
+    if (!journal.hasAcks) {
+      this.withAcks.add(segment);
+      // Alone they can wait: what they spare is a redelivery.
+      this.leisureTimer ??= this.options.clock.after(LEISURE_MS, this.onLeisure);
+    }
+    journal.noteAck(recordOffset, queueId);
+  }
+
+  /** Nothing refers to the segment any more: its files go, unless it is still written to. */
+  retire(segment: Segment): void {
+    const journal = segment.journal!;
+    if (!journal.isSealed || journal.commitsUnderWay > 0) return;
+    this.withAcks.delete(segment);
+    this.dirty = this.dirty.filter((range) => range.segment !== segment);
+    this.dropSegment(segment);
+    void this.removeFiles(journal).catch((error) => this.options.onFatal(error));
+  }
+
+  /** Starts a commit if there is something to make safe and none is under way. */
+  commit(): void {
+    if (this.isCommitting || this.hasFailed || !this.isUrgent) return;
+    this.isCommitting = true;
+    void this.run();
+  }
+
+  /** Makes everything safe, and closes the files. */
+  async close(): Promise<void> {
+    this.isClosing = true;
+    this.leisureTimer?.cancel();
+    this.retry();
+    await this.settled();
+    if (!this.hasFailed) {
+      this.isSyncingAcks = true;
+      this.isCommitting = true;
+      await this.run();
+    }
+    for (const file of this.openFiles) await file.close();
+  }
+
+  private readonly onLeisure = (): void => {
+    this.leisureTimer = undefined;
+    if (this.hasFailed || this.isClosing) return;
+    this.isSyncingAcks = true;
+    this.commit();
+  };
+
+  /** Resolves when no commit is under way. */
+  private async settled(): Promise<void> {
+    while (this.isCommitting) await new Promise<void>((resolve) => this.idle.push(resolve));
+  }
+
+  private async run(): Promise<void> {
+    try {
+      while (this.isUrgent && !this.hasFailed) await this.commitOnce();
+    } catch (error) {
+      this.hasFailed = true;
+      this.options.onFatal(error);
+    } finally {
+      this.isCommitting = false;
+      const idle = this.idle;
+      this.idle = [];
+      for (const resolve of idle) resolve();
+    }
+  }
+
+  private async commitOnce(): Promise<void> {
+    this.seal();
+    const commit = ++this.commitsBegun;
+    const ranges = this.dirty;
+    const acked = [...this.withAcks];
+    const isSyncingAcks = this.isSyncingAcks;
+    this.dirty = [];
+    this.withAcks.clear();
+    this.isSyncingAcks = false;
+    const segments = new Set([...acked, ...ranges.map(({ segment }) => segment)]);
+    for (const segment of segments) segment.journal!.commitsUnderWay++;
+    try {
+      for (const range of ranges) await this.writeRange(range);
+      for (const segment of acked) await this.writeAcks(segment);
+      const { syncMode } = this.options;
+      if (syncMode === 'always' || (syncMode === 'interval' && isSyncingAcks)) await sync(this.unsynced);
+      if (isSyncingAcks && syncMode !== 'os') await sync(this.unsyncedAcks);
+    } finally {
+      for (const segment of segments) segment.journal!.commitsUnderWay--;
+    }
+    this.durable.advance(commit);
+    for (const segment of segments) if (segment.live === 0) this.retire(segment);
+  }
+
+  /** The batch under way is complete: its header is written, and its range is to be written. */
+  private seal(): void {
+    const segment = this.open;
+    const journal = segment?.journal;
+    if (segment === undefined || journal === undefined || journal.batchStart < 0) return;
+    const start = journal.batchStart;
+    sealBatch(segment.bytes, start, {
+      epoch: this.options.epoch,
+      batchNumber: ++this.lastBatch,
+      timeMs: this.options.clock.nowMs(),
+      contentLength: segment.end - start - BATCH_HEADER_BYTES,
+      recordCount: journal.batchRecords,
+    });
+    // The first range of a file brings the file header with it.
+    const rangeStart = journal.writtenEnd === 0 ? 0 : start;
+    journal.batchStart = -1;
+    journal.batchRecords = 0;
+    journal.writtenEnd = segment.end;
+    journal.unwrittenRanges++;
+    this.dirty.push({ segment, start: rangeStart, end: segment.end });
+  }
+
+  private roll(recordLength: number): Segment {
+    const full = this.open;
+    this.seal();
+    const byteLength = Math.max(
+      this.options.segmentBytes,
+      FILE_HEADER_BYTES + BATCH_HEADER_BYTES + recordLength,
+    );
+    const segment = this.addSegment(byteLength, new SegmentJournal(++this.lastSegmentNumber));
+    writeFileHeader(segment.bytes, {
+      epoch: this.options.epoch,
+      segmentNumber: this.lastSegmentNumber,
+      createdMs: this.options.clock.nowMs(),
+    });
+    segment.end = FILE_HEADER_BYTES;
+    this.open = segment;
+    if (full !== undefined) {
+      full.journal!.isSealed = true;
+      if (full.live === 0) this.retire(full);
+    }
+    return segment;
+  }
+
+  private async writeRange({ segment, start, end }: DirtyRange): Promise<void> {
+    const journal = segment.journal!;
+    journal.file ??= await this.createFile(segmentPath(this.options.directory, journal.number));
+    const { file } = journal;
+    await this.writePatiently(file, segment.bytes, start, end - start, start);
+    this.unsynced.add(file);
+    journal.unwrittenRanges--;
+  }
+
+  private async writeAcks(segment: Segment): Promise<void> {
+    const journal = segment.journal!;
+    const path = acksPath(this.options.directory, journal.number);
+    const bytes = encodeAcks(journal.takeAcks());
+    journal.ackFile ??= await this.openAcks(path, journal);
+    const file = journal.ackFile;
+    await this.writePatiently(file, bytes, 0, bytes.length, journal.ackFileEnd);
+    journal.ackFileEnd += bytes.length;
+    this.unsyncedAcks.add(file);
+  }
+
+  /** A full disk is waited for: what was begun is written again at the same place, nothing is confirmed meanwhile. */
+  private async writePatiently(
+    file: OpenFile,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<void> {
+    let wasFull = false;
+    for (;;) {
+      try {
+        await writeFully(file, bytes, offset, length, position);
+        if (wasFull) this.options.onFull(false);
+        return;
+      } catch (error) {
+        if (!isFullDisk(error) || this.isClosing) throw error;
+        if (!wasFull) this.options.onFull(true);
+        wasFull = true;
+        await this.retryLater();
+      }
+    }
+  }
+
+  private retryLater(): Promise<void> {
+    return new Promise((resolve) => {
+      this.retry = resolve;
+    });
+  }
+
+  /** Tries a write again that found the disk full; the owner calls it when space may be there again. */
+  retry: () => void = () => {};
+
+  private async createFile(path: string): Promise<OpenFile> {
+    const file = await this.options.fileSystem.open(path, 'create');
+    this.openFiles.add(file);
+    await this.options.fileSystem.syncDirectory(this.options.directory);
+    return file;
+  }
+
+  private async openAcks(path: string, journal: SegmentJournal): Promise<OpenFile> {
+    const { fileSystem } = this.options;
+    if (!(await fileSystem.exists(path))) return this.createFile(path);
+    const file = await fileSystem.open(path, 'readWrite');
+    this.openFiles.add(file);
+    journal.ackFileEnd = await file.size();
+    return file;
+  }
+
+  /** The log goes first: acks without their log are harmless, a log without its acks would come back. */
+  private async removeFiles(journal: SegmentJournal): Promise<void> {
+    const { fileSystem, directory } = this.options;
+    const path = segmentPath(directory, journal.number);
+    for (const file of [journal.file, journal.ackFile]) {
+      if (file === undefined) continue;
+      this.unsynced.delete(file);
+      this.unsyncedAcks.delete(file);
+      this.openFiles.delete(file);
+      await file.close();
+    }
+    if (await fileSystem.exists(path)) await fileSystem.unlink(path);
+    if (await fileSystem.exists(acksPath(directory, journal.number))) {
+      await fileSystem.unlink(acksPath(directory, journal.number));
+    }
+  }
+}
+
+/** An error from fdatasync is final: what it was about may be gone, and a second one would say nothing. */
+async function sync(files: Set<OpenFile>): Promise<void> {
+  for (const file of files) {
+    await file.dataSync();
+    files.delete(file);
+  }
+}
+
+function isFullDisk(error: unknown): boolean {
+  const code = (error as { code?: string }).code;
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}

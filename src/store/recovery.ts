@@ -1,0 +1,112 @@
+/**
+ * Recovery: reads back what an earlier opening of the data directory wrote. Batches are proven by their checksums;
+ * a torn tail was never confirmed and is dropped, damage elsewhere is reported and confined to its batch. Nothing is
+ * ever appended to what is found: a new segment follows.
+ */
+import { type FileSystem, readFully } from '../lib/file-system.js';
+import { ackKey, decodeAcks } from './ack-format.js';
+import {
+  type BatchRange,
+  FILE_HEADER_BYTES,
+  readFileHeader,
+  scanSegment,
+  visitRecords,
+} from './batch-format.js';
+import type { JournalState } from './journal.js';
+import { acksPath, segmentNumberOf, segmentPath } from './journal-files.js';
+import type { MessageLog } from './message-log.js';
+import type { Segment } from './segment.js';
+import { SegmentJournal } from './segment-journal.js';
+
+export interface RecoveryVisitor {
+  /** Whether the queue exists: records for others are forgotten. */
+  hasQueue(queueId: number): boolean;
+  /** A message that a queue has. Each call is one reference of `position`, in the order of the log. */
+  onMessage(queueId: number, position: number): void;
+  /** Bytes that cannot be proven. `isTail`: at the end of the newest segment, never confirmed. */
+  onDamage(segmentNumber: number, start: number, end: number, isTail: boolean): void;
+}
+
+/**
+ * The numbers of the segments in a directory, in the order they were written.
+ * @throws NewerFormatError when one of them is of a newer format: nothing has been touched then
+ */
+export async function findSegments(fileSystem: FileSystem, directory: string): Promise<readonly number[]> {
+  const numbers: number[] = [];
+  for (const name of await fileSystem.list(directory)) {
+    const number = segmentNumberOf(name);
+    if (number === undefined) continue;
+    readFileHeader(await readFile(fileSystem, segmentPath(directory, number), FILE_HEADER_BYTES));
+    numbers.push(number);
+  }
+  return numbers.sort((a, b) => a - b);
+}
+
+/** Reads every record back into `log`, whose journal has been started. @returns where numbering goes on */
+export async function recoverSegments(
+  fileSystem: FileSystem,
+  directory: string,
+  numbers: readonly number[],
+  log: MessageLog,
+  visitor: RecoveryVisitor,
+): Promise<JournalState> {
+  let batchNumber = 0;
+  for (const number of numbers) {
+    const isNewest = number === numbers.at(-1);
+    const bytes = await readFile(fileSystem, segmentPath(directory, number));
+    const journal = new SegmentJournal(number);
+    journal.isSealed = true;
+    journal.writtenEnd = bytes.length;
+    const segment = log.restore(journal, bytes);
+    if (readFileHeader(bytes) === undefined) {
+      if (bytes.length > 0) visitor.onDamage(number, 0, bytes.length, isNewest);
+    } else {
+      const { batches, damaged } = scanSegment(bytes);
+      journal.damaged = damaged;
+      for (const { start, end } of damaged) {
+        visitor.onDamage(number, start, end, isNewest && end === bytes.length);
+      }
+      batchNumber = Math.max(batchNumber, batches.at(-1)?.header.batchNumber ?? 0);
+      const acks = await readAcks(fileSystem, acksPath(directory, number));
+      for (const batch of batches) recoverBatch(log, segment, batch, acks, visitor);
+    }
+    if (segment.live === 0) log.journal!.retire(segment);
+  }
+  return { batchNumber, segmentNumber: numbers.at(-1) ?? 0 };
+}
+
+function recoverBatch(
+  log: MessageLog,
+  segment: Segment,
+  batch: BatchRange,
+  acks: ReadonlySet<number>,
+  visitor: RecoveryVisitor,
+): void {
+  const { bytes } = segment;
+  visitRecords(bytes, batch, (offset, _payloadLength, targetsAt) => {
+    const position = log.positionIn(segment, offset);
+    const count = bytes.readUInt32LE(targetsAt);
+    for (let i = 0; i < count; i++) {
+      const queueId = bytes.readUInt32LE(targetsAt + 4 + 4 * i);
+      if (acks.has(ackKey(offset, queueId)) || !visitor.hasQueue(queueId)) continue;
+      segment.live++;
+      visitor.onMessage(queueId, position);
+    }
+  });
+}
+
+async function readAcks(fileSystem: FileSystem, path: string): Promise<ReadonlySet<number>> {
+  return (await fileSystem.exists(path)) ? decodeAcks(await readFile(fileSystem, path)) : new Set<number>();
+}
+
+/** A file's bytes, or the first `bytesMax` of them. */
+async function readFile(fileSystem: FileSystem, path: string, bytesMax = Infinity): Promise<Buffer> {
+  const file = await fileSystem.open(path, 'read');
+  try {
+    const bytes = Buffer.allocUnsafeSlow(Math.min(bytesMax, await file.size()));
+    const length = await readFully(file, bytes, 0, bytes.length, 0);
+    return length === bytes.length ? bytes : bytes.subarray(0, length);
+  } finally {
+    await file.close();
+  }
+}
