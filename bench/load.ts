@@ -6,7 +6,8 @@
 import { emptyTable, method, parseUrl, publish, RawClient, shortstr, u8, u16, u32 } from './raw-client.js';
 import { type Scenario, scenarios } from './scenarios.js';
 
-const QUEUE = 'leveret.bench';
+const queueOf = (scenario: Scenario): string =>
+  scenario.persistent ? 'leveret.bench.durable' : 'leveret.bench';
 /** Bytes of publishes written at once: large enough that the generator is not what is measured. */
 const BATCH_BYTES = 131_072;
 const ACK_BYTES = 21;
@@ -54,9 +55,10 @@ class Counter {
 
 async function run(url: string, scenario: Scenario, messages: number): Promise<RunResult> {
   const endpoint = parseUrl(url);
+  const queue = queueOf(scenario);
   const publisher = await RawClient.connect(endpoint);
-  const declare = method(1, 50, 10, u16(0), shortstr(QUEUE), u8(2), emptyTable);
-  await publisher.call(method(1, 50, 40, u16(0), shortstr(QUEUE), u8(0)), 50, 41);
+  const declare = method(1, 50, 10, u16(0), shortstr(queue), u8(scenario.persistent ? 2 : 0), emptyTable);
+  await publisher.call(method(1, 50, 40, u16(0), shortstr(queue), u8(0)), 50, 41);
   await publisher.call(declare, 50, 11);
 
   const startedAt = performance.now();
@@ -64,8 +66,8 @@ async function run(url: string, scenario: Scenario, messages: number): Promise<R
   let consuming: { readonly done: Promise<void> };
   if (scenario.isBacklog) {
     await publishAll(publisher, scenario, messages);
-    // An answer on the same channel: everything before it was taken in.
-    await publisher.call(declare, 50, 11);
+    // An answer on the same channel: everything before it was taken in. With confirms that is known already.
+    if (scenario.confirmWindow === 0) await publisher.call(declare, 50, 11);
     publishSeconds = (performance.now() - startedAt) / 1000;
     consuming = await consumeAll(url, scenario, messages);
   } else {
@@ -75,15 +77,16 @@ async function run(url: string, scenario: Scenario, messages: number): Promise<R
   await consuming.done;
   const seconds = (performance.now() - startedAt) / 1000 - publishSeconds;
   publisher.close();
-  await checkEmpty(url);
+  await checkEmpty(url, queue);
   return { messages, seconds, perSecond: messages / seconds, publishSeconds };
 }
 
 async function publishAll(client: RawClient, scenario: Scenario, messages: number): Promise<void> {
   const body = Buffer.alloc(scenario.bodyBytes, 'leveret ');
-  const one = publish(1, '', QUEUE, body, scenario.persistent);
+  const one = publish(1, '', queueOf(scenario), body, scenario.persistent);
   const perBatch = Math.max(1, Math.floor(BATCH_BYTES / one.length));
   const batch = Buffer.concat(new Array<Buffer>(perBatch).fill(one));
+  if (scenario.confirmWindow > 0) return publishConfirmed(client, scenario, messages, one, batch);
   for (let sent = 0; sent < messages; sent += perBatch) {
     const count = Math.min(perBatch, messages - sent);
     const isRoomLeft = client.socket.write(
@@ -91,6 +94,46 @@ async function publishAll(client: RawClient, scenario: Scenario, messages: numbe
     );
     if (!isRoomLeft) await new Promise<void>((resolve) => client.socket.once('drain', resolve));
   }
+}
+
+/** Publishes with a window of unconfirmed messages; resolves when all are confirmed. */
+async function publishConfirmed(
+  client: RawClient,
+  scenario: Scenario,
+  messages: number,
+  one: Buffer,
+  batch: Buffer,
+): Promise<void> {
+  await client.call(method(1, 85, 10, u8(0)), 85, 11);
+  const perBatch = batch.length / one.length;
+  let sent = 0;
+  let confirmed = 0;
+  let carry: Buffer = Buffer.alloc(0);
+  await new Promise<void>((resolve, reject) => {
+    const send = (): void => {
+      while (sent < messages) {
+        const count = Math.min(perBatch, messages - sent, scenario.confirmWindow - (sent - confirmed));
+        if (count <= 0) return;
+        client.socket.write(batch.subarray(0, count * one.length));
+        sent += count;
+      }
+    };
+    client.stream((chunk) => {
+      const bytes = carry.length === 0 ? chunk : Buffer.concat([carry, chunk]);
+      let at = 0;
+      for (; at + ACK_BYTES <= bytes.length; at += ACK_BYTES) {
+        // basic.ack: the tag, and whether it stands for all before it. Anything else ends the run.
+        if (bytes.readUInt32BE(at + 7) !== 0x003c_0050)
+          return reject(new Error('a publish was not confirmed'));
+        const tag = Number(bytes.readBigUInt64BE(at + 11));
+        confirmed = (bytes[at + 19]! & 1) !== 0 ? Math.max(confirmed, tag) : confirmed + 1;
+      }
+      carry = bytes.subarray(at);
+      if (confirmed >= messages) resolve();
+      else send();
+    });
+    send();
+  });
 }
 
 /** Starts consuming; `done` resolves when every message has come. */
@@ -118,7 +161,16 @@ async function consumeAll(
     ackLength += ACK_BYTES;
   };
   const counter = new Counter(scenario.bodyBytes, noAck ? undefined : onTag);
-  const consume = method(1, 60, 20, u16(0), shortstr(QUEUE), shortstr('c'), u8(noAck ? 2 : 0), emptyTable);
+  const consume = method(
+    1,
+    60,
+    20,
+    u16(0),
+    shortstr(queueOf(scenario)),
+    shortstr('c'),
+    u8(noAck ? 2 : 0),
+    emptyTable,
+  );
   await client.call(consume, 60, 21);
   const done = new Promise<void>((resolve, reject) => {
     client.socket.on('close', () => reject(new Error('the consumer lost its connection')));
@@ -141,9 +193,9 @@ async function consumeAll(
   return { done };
 }
 
-async function checkEmpty(url: string): Promise<void> {
+async function checkEmpty(url: string, queue: string): Promise<void> {
   const client = await RawClient.connect(parseUrl(url));
-  const left = await client.call(method(1, 50, 40, u16(0), shortstr(QUEUE), u8(0)), 50, 41);
+  const left = await client.call(method(1, 50, 40, u16(0), shortstr(queue), u8(0)), 50, 41);
   client.close();
   if (left.readUInt32BE(0) !== 0) throw new Error(`${left.readUInt32BE(0)} messages were left in the queue`);
 }

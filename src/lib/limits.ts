@@ -72,4 +72,4 @@ export const PRIORITY_MAX = 255;
 export const SEGMENT_FILE_BYTES = 8_388_608;
 
 /** Durable segments kept in memory: consumers that lag less than this never wait for the disk. */
-export const RESIDENT_BYTES_MAX = 67_108_864;
+export const RESIDENT_BYTES_MAX = 33_554_432;
