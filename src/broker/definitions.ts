@@ -5,7 +5,8 @@
  *   { t: 'broker', epoch, lastQueueId }                                    once, first
  *   { t: 'vhost', name }
  *   { t: 'exchange', vhost, name, type, autoDelete, internal, args }       { t: 'exchange-', vhost, name }
- *   { t: 'queue', vhost, name, id, autoDelete, args }                      { t: 'queue-', vhost, name, id }
+ *   { t: 'queue', vhost, name, id, autoDelete, args,                       { t: 'queue-', vhost, name, id }
+ *     purgedSegment?, purgedOffset? }        (again, for a purge)
  *   { t: 'bind', vhost, source, kind, target, key, args }                  { t: 'unbind', ... }
  */
 import { encodeTable } from '../amqp/field-encoder.js';
@@ -39,6 +40,9 @@ export function queueRecord(virtualHost: string, queue: Queue): DefinitionRecord
     id: queue.id,
     autoDelete: queue.autoDelete,
     args: encodeArguments(queue.arguments),
+    ...(queue.purgeMark === undefined
+      ? {}
+      : { purgedSegment: queue.purgeMark.segmentNumber, purgedOffset: queue.purgeMark.offset }),
   };
 }
 
@@ -109,14 +113,7 @@ export function applyRecord(virtualHost: VirtualHost, record: DefinitionRecord):
       return;
     }
     case 'queue':
-      if (virtualHost.queues.has(text(record, 'name'))) return;
-      virtualHost.restoreQueue(Number(record['id']), {
-        name: text(record, 'name'),
-        durable: true,
-        autoDelete: record['autoDelete'] === true,
-        exclusiveOwner: undefined,
-        arguments: decodeArguments(record),
-      });
+      applyQueue(virtualHost, record);
       return;
     case 'queue-': {
       const queue = virtualHost.queues.get(text(record, 'name'));
@@ -130,6 +127,24 @@ export function applyRecord(virtualHost: VirtualHost, record: DefinitionRecord):
     default:
       return;
   }
+}
+
+function applyQueue(virtualHost: VirtualHost, record: DefinitionRecord): void {
+  const name = text(record, 'name');
+  if (!virtualHost.queues.has(name)) {
+    virtualHost.restoreQueue(Number(record['id']), {
+      name,
+      durable: true,
+      autoDelete: record['autoDelete'] === true,
+      exclusiveOwner: undefined,
+      arguments: decodeArguments(record),
+    });
+  }
+  if (record['purgedSegment'] === undefined) return;
+  virtualHost.queues.get(name)!.purgeMark = {
+    segmentNumber: Number(record['purgedSegment']),
+    offset: Number(record['purgedOffset']),
+  };
 }
 
 function applyBinding(virtualHost: VirtualHost, record: DefinitionRecord): void {

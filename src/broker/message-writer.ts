@@ -35,6 +35,7 @@ export function writeTargets(log: MessageLog, position: number, route: readonly 
   let index = 0;
   for (let i = 0; i < route.length; i++) {
     if (route[i]!.durable) log.writeTarget(position, index++, route[i]!.id);
+    else log.segmentOf(position).journal!.hasTransientReferences = true;
   }
 }
 

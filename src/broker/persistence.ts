@@ -5,16 +5,20 @@
 import type { FileSystem } from '../lib/file-system.js';
 import { RESIDENT_BYTES_MAX, SEGMENT_FILE_BYTES } from '../lib/limits.js';
 import type { Queue } from '../queues/queue.js';
+import { Compactor } from '../store/compactor.js';
 import { DefinitionsLog, readDefinitions } from '../store/definitions-log.js';
-import { findSegments, recoverSegments } from '../store/recovery.js';
+import { findSegments, type RecoveryVisitor, recoverSegments } from '../store/recovery.js';
 import type { SyncMode } from '../store/sync-mode.js';
 import type { Broker } from './broker.js';
 import { applyRecord, snapshotOf } from './definitions.js';
+import { DiskSpace } from './disk-space.js';
 
 export interface PersistenceOptions {
   readonly fileSystem: FileSystem;
   readonly directory: string;
   readonly syncMode: SyncMode;
+  /** Publishers are blocked while the volume has less room than this, in bytes. */
+  readonly diskFreeLimitBytes?: number;
   /** The disk failed: nothing can be confirmed any more, and the process should end. */
   readonly onFatal: (error: unknown) => void;
   /** Bytes of a segment file; smaller ones let tests see edges. */
@@ -49,10 +53,11 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
   }
   if (droppedBytes > 0) broker.logger.warn({ droppedBytes }, 'dropped a torn tail of the definitions');
 
-  const queues = new Map<number, Queue>();
-  for (const virtualHost of broker.allVirtualHosts()) {
-    for (const queue of virtualHost.queues.values()) queues.set(queue.id, queue);
-  }
+  const queues = durableQueues(broker);
+  const space = new DiskSpace(broker.clock, fileSystem, directory, options.diskFreeLimitBytes ?? 0, {
+    onChange: (isLow) => broker.alarms.set('disk', isLow),
+    onRetry: () => broker.log.journal!.retry(),
+  });
   broker.log.startJournal(
     {
       fileSystem,
@@ -62,7 +67,7 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
       epoch,
       clock: broker.clock,
       onDirty: () => broker.scheduler.scheduleCommit(),
-      onFull: (isFull) => broker.alarms.set('disk', isFull),
+      onFull: (isFull) => space.setFull(isFull),
       onFatal: options.onFatal,
       onDamage: (segmentNumber, start, end) => reportDamage(broker, segmentNumber, start, end, false),
     },
@@ -71,7 +76,7 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
   const { journal } = broker.log;
   let messageCount = 0;
   const state = await recoverSegments(fileSystem, messages, segmentNumbers, broker.log, {
-    hasQueue: (queueId) => queues.has(queueId),
+    isKept: keeperOf(queues),
     onMessage: (queueId, position) => {
       queues.get(queueId)!.recover(position);
       messageCount++;
@@ -80,6 +85,16 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
   });
   journal!.continueAfter(state);
   broker.scheduler.commit = () => journal!.commit();
+  const compactor = new Compactor(broker.log, {
+    fileSystem,
+    directory: messages,
+    clock: broker.clock,
+    epoch,
+    onFailed: (error) => broker.logger.warn({ err: error }, 'a compaction failed; it will be tried again'),
+    keeper: () => keeperOf(durableQueues(broker)),
+    onCompacted: (segmentNumber, bytesBefore, bytesAfter) =>
+      broker.logger.debug({ segmentNumber, bytesBefore, bytesAfter }, 'compacted a segment'),
+  });
 
   const definitions = new DefinitionsLog({
     fileSystem,
@@ -92,6 +107,8 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
   });
   await definitions.open();
   broker.definitions = definitions;
+  // What expired meanwhile goes now, and the timers of the rest are set.
+  for (const queue of queues.values()) queue.counts();
   broker.logger.info(
     {
       queues: queues.size,
@@ -102,9 +119,30 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
   );
   return {
     close: async () => {
+      space.stop();
+      await compactor.stop();
       await journal!.close();
       await definitions.close();
     },
+  };
+}
+
+function durableQueues(broker: Broker): ReadonlyMap<number, Queue> {
+  const queues = new Map<number, Queue>();
+  for (const virtualHost of broker.allVirtualHosts()) {
+    for (const queue of virtualHost.queues.values()) if (queue.durable) queues.set(queue.id, queue);
+  }
+  return queues;
+}
+
+/** A record is kept for a queue that exists and was not purged since. */
+function keeperOf(queues: ReadonlyMap<number, Queue>): RecoveryVisitor['isKept'] {
+  return (queueId, segmentNumber, offset) => {
+    const queue = queues.get(queueId);
+    if (queue?.purgeMark === undefined) return queue !== undefined;
+    const { purgeMark } = queue;
+    if (segmentNumber !== purgeMark.segmentNumber) return segmentNumber > purgeMark.segmentNumber;
+    return offset >= purgeMark.offset;
   };
 }
 

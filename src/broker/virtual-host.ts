@@ -12,7 +12,6 @@ import {
 import { FieldTable } from '../amqp/field-table.js';
 import { exchangeTypes } from '../exchanges/registry.js';
 import type { Clock } from '../lib/clock.js';
-import { RingBuffer } from '../lib/ring-buffer.js';
 import { ClassicQueue } from '../queues/classic-queue.js';
 import type { DeadLetterReason, Queue, QueueHost, QueueProperties } from '../queues/queue.js';
 import { checkTypeProperties, parseQueueArguments } from '../queues/queue-arguments.js';
@@ -24,7 +23,6 @@ import {
 } from '../queues/queue-equivalence.js';
 import type { DefinitionRecord, DefinitionsLog } from '../store/definitions-log.js';
 import type { MessageLog } from '../store/message-log.js';
-import { deadLetter } from './dead-letter.js';
 import {
   bindingRecord,
   exchangeGoneRecord,
@@ -32,6 +30,7 @@ import {
   queueGoneRecord,
   queueRecord,
 } from './definitions.js';
+import { DyingMessages } from './dying-messages.js';
 import { BrokerExchange, Router, type RouteTarget } from './router.js';
 import type { Scheduler } from './scheduler.js';
 
@@ -63,12 +62,6 @@ export interface QueueDeclaration {
   readonly arguments: FieldTable;
 }
 
-interface Death {
-  readonly queue: Queue;
-  readonly position: number;
-  readonly reason: DeadLetterReason;
-}
-
 /** What the virtual hosts of one broker share. */
 export interface VirtualHostEnvironment {
   readonly log: MessageLog;
@@ -90,8 +83,7 @@ export class VirtualHost implements QueueHost {
   private readonly queuesByName = new Map<string, Queue>();
   /** Queues that no client declared and none can name, by the routing key that reaches them: direct reply-to. */
   private readonly replyQueues = new Map<string, Queue>();
-  /** Dead letters under way; the first is being published. */
-  private readonly dying = new RingBuffer<Death>();
+  private readonly dying = new DyingMessages(this);
   private readonly exclusiveQueues = new Map<object, Set<Queue>>();
   /** Which exchanges have bindings to a target: its deletion touches no others. */
   private readonly sources = new Map<RouteTarget, Set<BrokerExchange>>();
@@ -295,34 +287,21 @@ export class VirtualHost implements QueueHost {
     this.environment.scheduler.scheduleRun(queue);
   }
 
-  /** A dead letter may push others out of a full queue: those wait their turn, or the calls would nest as deep. */
   deadLetter(queue: Queue, position: number, reason: DeadLetterReason): void {
-    if (queue.settings.deadLetterExchange === undefined) return queue.forget(position);
-    this.dying.push({ queue, position, reason });
-    if (this.dying.length === 1) this.publishDead();
-  }
-
-  private publishDead(): void {
-    const { journal } = this.log;
-    for (let death = this.dying.peek(); death !== undefined; death = this.dying.peek()) {
-      const { queue, position, reason } = death;
-      if (!this.log.isReadable(position)) return this.log.fetch(position, () => this.publishDead());
-      const isCopyDurable = deadLetter(this, queue, position, reason);
-      this.dying.shift();
-      // The source may be forgotten only when the copy is safe: a crash in between must not lose both.
-      if (isCopyDurable) this.forgetWhenSafe(queue, position, journal!.nextCommit);
-      else queue.forget(position);
-    }
-  }
-
-  private forgetWhenSafe(queue: Queue, position: number, commit: number): void {
-    const { durable } = this.log.journal!;
-    if (durable.value >= commit) queue.forget(position);
-    else durable.onceAdvanced(() => this.forgetWhenSafe(queue, position, commit));
+    if (queue.settings.deadLetterExchange === undefined) queue.forget(position);
+    else this.dying.add(queue, position, reason);
   }
 
   lastConsumerGone(queue: Queue): void {
     if (queue.autoDelete) this.deleteQueue(queue);
+  }
+
+  markPurged(queue: Queue): boolean {
+    const { journal } = this.log;
+    if (!queue.durable || journal === undefined) return false;
+    queue.purgeMark = journal.position;
+    this.record(queueRecord(this.name, queue));
+    return true;
   }
 
   leaseExpired(queue: Queue): void {

@@ -139,7 +139,7 @@ async function listen(settings: StartSettings, surroundings: ProcessSurroundings
 }
 
 function storageOf(
-  { dataDirectory, syncMode }: StartSettings,
+  { dataDirectory, syncMode, diskFreeLimitBytes }: StartSettings,
   { fileSystem, logger, exit }: ProcessSurroundings,
 ): Pick<ServerOptions, 'storage'> {
   if (dataDirectory === undefined) return {};
@@ -148,7 +148,9 @@ function storageOf(
     logger.error({ err: error }, 'the disk failed: nothing more can be confirmed, the broker ends');
     exit(EXIT_FAILURE);
   };
-  return { storage: { fileSystem, directory: resolve(dataDirectory), syncMode, onFatal } };
+  return {
+    storage: { fileSystem, directory: resolve(dataDirectory), syncMode, diskFreeLimitBytes, onFatal },
+  };
 }
 
 /** So often in a row only an address that has no free port at all fails. */

@@ -123,6 +123,13 @@ export const START_OPTIONS = [
     defaultText: '60%',
   },
   {
+    name: 'disk-free-limit',
+    kind: 'size',
+    placeholder: 'SIZE',
+    description: 'publishers are blocked while the volume of the data directory has less room than this',
+    defaultText: '50MB',
+  },
+  {
     name: 'handshake-timeout',
     kind: 'integer',
     placeholder: 'MS',

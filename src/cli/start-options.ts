@@ -1,6 +1,11 @@
 /** From what the operator set, wherever, to what a broker starts with. */
 import { BROKER_CONFIG_DEFAULTS, type BrokerConfig } from '../broker/broker-config.js';
-import { BODY_BYTES_MAX, FRAME_BYTES_MIN, SHORT_STRING_BYTES_MAX } from '../lib/limits.js';
+import {
+  BODY_BYTES_MAX,
+  DISK_FREE_BYTES_MIN_DEFAULT,
+  FRAME_BYTES_MIN,
+  SHORT_STRING_BYTES_MAX,
+} from '../lib/limits.js';
 import { SYNC_MODES, type SyncMode } from '../store/sync-mode.js';
 import { readConfigFile } from './config-file.js';
 import { readEnvironment } from './environment.js';
@@ -31,6 +36,7 @@ export interface StartSettings {
   /** Undefined: in memory only. */
   readonly dataDirectory: string | undefined;
   readonly syncMode: SyncMode;
+  readonly diskFreeLimitBytes: number;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
 }
@@ -73,6 +79,9 @@ export function resolveStartSettings(sources: StartSources): StartSettings {
     port: orDefault(order, 'port', PORT_DEFAULT, (setting) => readInteger(setting, 0, PORT_MAX)),
     dataDirectory: resolveDataDirectory(order),
     syncMode: orDefault(order, 'sync', 'always', (setting) => readChoice(setting, SYNC_MODES)),
+    diskFreeLimitBytes: orDefault(order, 'disk-free-limit', DISK_FREE_BYTES_MIN_DEFAULT, (setting) =>
+      readSize(setting, Number.MAX_SAFE_INTEGER),
+    ),
     logLevel: orDefault(order, 'log-level', 'info', (setting) => readChoice(setting, LOG_LEVELS)),
     logFormat: orDefault(order, 'log-format', 'auto', (setting) => readChoice(setting, LOG_FORMATS)),
   };

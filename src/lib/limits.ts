@@ -73,3 +73,9 @@ export const SEGMENT_FILE_BYTES = 8_388_608;
 
 /** Durable segments kept in memory: consumers that lag less than this never wait for the disk. */
 export const RESIDENT_BYTES_MAX = 33_554_432;
+
+/** Default of `--disk-free-limit`: RabbitMQ's 50 MB. */
+export const DISK_FREE_BYTES_MIN_DEFAULT = 50_000_000;
+
+/** How often the room on the volume is asked for, and a write that found none is tried again. */
+export const DISK_SPACE_INTERVAL_MS = 500;

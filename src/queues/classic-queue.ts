@@ -21,11 +21,22 @@ import { ConsumerList } from './consumer-list.js';
 import { LengthLimit } from './length-limit.js';
 import { MessageExpiry } from './message-expiry.js';
 import { PriorityIndex } from './priority-index.js';
-import type { Consumer, DeadLetterReason, Queue, QueueCounts, QueueHost, QueueProperties } from './queue.js';
+import type {
+  Consumer,
+  DeadLetterReason,
+  PurgeMark,
+  Queue,
+  QueueCounts,
+  QueueHost,
+  QueueProperties,
+} from './queue.js';
 import type { QueueSettings } from './queue-arguments.js';
 import { QueueIndex } from './queue-index.js';
 import { QueueLease } from './queue-lease.js';
 import type { ReadyIndex } from './ready-index.js';
+
+/** A purge of fewer messages acknowledges each; a mark costs a record of the definitions log. */
+const PURGE_MARK_MESSAGES_MIN = 1000;
 
 export class ClassicQueue implements Queue {
   readonly typeName = 'classic';
@@ -38,6 +49,7 @@ export class ClassicQueue implements Queue {
   readonly settings: QueueSettings;
   isDeleted = false;
   isScheduled = false;
+  purgeMark: PurgeMark | undefined;
   lastSequence = 0;
   lastRedelivered = false;
 
@@ -102,7 +114,7 @@ export class ClassicQueue implements Queue {
     if (this.expiry !== undefined) this.dropExpired();
     for (let budget = QUEUE_RUN_MESSAGES_MAX; index.length > 0; budget--) {
       const consumer = this.nextConsumer();
-      if (consumer === undefined || !this.isHeadReadable()) break;
+      if (consumer === undefined || !this.isHeadReadable() || index.length === 0) break;
       if (budget === 0) return true;
       this.handOut(consumer);
       if (this.expiry !== undefined) this.dropExpired();
@@ -186,7 +198,13 @@ export class ClassicQueue implements Queue {
   purge(): number {
     this.catchUp();
     const count = this.index.length;
-    for (let i = 0; i < count; i++) this.forget(this.index.shift());
+    // One record says that everything before it is gone, unless somebody still holds some of it.
+    const isMarked =
+      count >= PURGE_MARK_MESSAGES_MIN && this.unackedCount === 0 && this.host.markPurged(this);
+    for (let i = 0; i < count; i++) {
+      if (isMarked) this.log.release(this.index.shift());
+      else this.forget(this.index.shift());
+    }
     this.limit?.clear();
     this.expiry?.stop();
     return count;
@@ -216,10 +234,16 @@ export class ClassicQueue implements Queue {
 
   /** Whether the first ready message can be read now; if not, it is read in and the queue runs then. */
   isHeadReadable(): boolean {
-    const position = this.index.peek();
-    if (position < 0 || this.log.isReadable(position)) return true;
-    this.fetchHead(() => this.host.scheduleRun(this));
-    return false;
+    for (let position = this.index.peek(); position >= 0; position = this.index.peek()) {
+      if (!this.log.isReadable(position)) {
+        this.fetchHead(() => this.host.scheduleRun(this));
+        return false;
+      }
+      if (!this.log.isDamaged(position)) return true;
+      // It was reported when it was read; a damaged message is lost, and stands in nobody's way.
+      this.forget(this.index.shift());
+    }
+    return true;
   }
 
   fetchHead(onReadable: () => void): void {
@@ -271,7 +295,7 @@ export class ClassicQueue implements Queue {
     }
     // What a consumer takes at once is neither one too many nor too late, be its time to live zero.
     for (let taker = this.nextConsumer(); taker !== undefined; taker = this.nextConsumer()) {
-      if (!this.isHeadReadable()) break;
+      if (!this.isHeadReadable() || this.index.length === 0) break;
       this.handOut(taker);
       if (this.index.length === 0) return true;
     }
@@ -331,7 +355,7 @@ export class ClassicQueue implements Queue {
     if (index.length === 0) return;
     const expiry = this.expiry!;
     const nowMs = this.host.clock.nowMs();
-    while (index.length > 0 && this.isHeadReadable()) {
+    while (this.isHeadReadable() && index.length > 0) {
       const deadlineMs = expiry.deadlineOf(index.peek());
       if (deadlineMs > nowMs) return expiry.watch(deadlineMs);
       this.drop('expired');

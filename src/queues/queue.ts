@@ -53,6 +53,8 @@ export interface Queue extends QueueProperties {
   readonly isDeleted: boolean;
   /** Set by the scheduler while a run is due. */
   isScheduled: boolean;
+  /** Where the last purge that left a mark stood. */
+  purgeMark: PurgeMark | undefined;
 
   /**
    * Offers a message. Takes over one reference of `position` in any case.
@@ -102,6 +104,12 @@ export interface Queue extends QueueProperties {
   delete(): number;
 }
 
+/** A place in the journal: records before it are gone from a queue. */
+export interface PurgeMark {
+  readonly segmentNumber: number;
+  readonly offset: number;
+}
+
 /** What a queue needs of the broker. */
 export interface QueueHost {
   /** Arms a run of the queue in the next turn. */
@@ -115,6 +123,11 @@ export interface QueueHost {
   lastConsumerGone(queue: Queue): void;
   /** The queue was not used for the time of its x-expires argument. */
   leaseExpired(queue: Queue): void;
+  /**
+   * Notes that the queue is empty up to now, also after a restart.
+   * @returns false when nothing keeps the queue, or it keeps nothing
+   */
+  markPurged(queue: Queue): boolean;
   readonly clock: Clock;
 }
 

@@ -29,6 +29,8 @@ export interface StorageOptions {
   readonly fileSystem: FileSystem;
   readonly directory: string;
   readonly syncMode: SyncMode;
+  /** Publishers are blocked while the volume has less room than this, in bytes. */
+  readonly diskFreeLimitBytes: number;
   /** The disk failed for good: the process should end, with nothing more confirmed. */
   readonly onFatal: (error: unknown) => void;
 }

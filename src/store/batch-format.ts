@@ -9,8 +9,8 @@
  *                12  u32  epoch: which opening of the data directory made the file
  *                16  u64  segment number, never reused
  *                24  f64  time of creation, milliseconds since 1970
- *                32  24 bytes 0
- *                56  u32  0
+ *                32  u32  extent: bytes of the segment a compacted file stands for; 0 for a file that is whole
+ *                36  24 bytes 0
  *                60  u32  CRC-32 of bytes 0 to 59
  *
  *   batch     0   u32  magic "LVRB"
@@ -22,6 +22,9 @@
  *             32  u32  CRC-32 of the records
  *             36  u32  CRC-32 of bytes 0 to 35
  *             40  records
+ *
+ * A compacted file has one batch with the magic "LVRC", whose contents are not records back to back but, for each
+ * record that was still needed, u32 offset it had in the segment, u32 its length, then the record: positions stay.
  *
  *   record    0   u32  record length in bytes, this header included, a multiple of 8
  *             4   u32  payload length in bytes
@@ -42,11 +45,17 @@ export const BATCH_HEADER_BYTES = 40;
 const FILE_MAGIC = Buffer.from('LEVERETM', 'latin1');
 /** "LVRB" read as a little-endian number. */
 const BATCH_MAGIC = 0x4252_564c;
+/** "LVRC" read as a little-endian number: the batch of a compacted file. */
+const COMPACTED_MAGIC = 0x4352_564c;
+/** Offset and length before each record of a compacted batch. */
+export const COMPACTED_ENTRY_BYTES = 8;
 
 export interface FileHeader {
   readonly epoch: number;
   readonly segmentNumber: number;
   readonly createdMs: number;
+  /** Of a compacted file: bytes of the segment it stands for; 0 for one that is whole. */
+  readonly extent: number;
 }
 
 export function writeFileHeader(bytes: Buffer, header: FileHeader): void {
@@ -56,6 +65,7 @@ export function writeFileHeader(bytes: Buffer, header: FileHeader): void {
   bytes.writeUInt32LE(header.epoch, 12);
   bytes.writeBigUInt64LE(BigInt(header.segmentNumber), 16);
   bytes.writeDoubleLE(header.createdMs, 24);
+  bytes.writeUInt32LE(header.extent, 32);
   bytes.writeUInt32LE(crc32(bytes, 0, 60), 60);
 }
 
@@ -78,6 +88,7 @@ export function readFileHeader(bytes: Buffer): FileHeader | undefined {
     epoch: bytes.readUInt32LE(12),
     segmentNumber: Number(bytes.readBigUInt64LE(16)),
     createdMs: bytes.readDoubleLE(24),
+    extent: bytes.readUInt32LE(32),
   };
 }
 
@@ -88,12 +99,14 @@ export interface BatchHeader {
   /** Bytes of the records. */
   readonly contentLength: number;
   readonly recordCount: number;
+  /** The records stand with the offsets they had before compaction. */
+  readonly isCompacted: boolean;
 }
 
 /** Completes the batch whose records lie behind `BATCH_HEADER_BYTES` at `start`. */
 export function sealBatch(bytes: Buffer, start: number, header: BatchHeader): void {
   const content = start + BATCH_HEADER_BYTES;
-  bytes.writeUInt32LE(BATCH_MAGIC, start);
+  bytes.writeUInt32LE(header.isCompacted ? COMPACTED_MAGIC : BATCH_MAGIC, start);
   bytes.writeUInt32LE(header.epoch, start + 4);
   bytes.writeBigUInt64LE(BigInt(header.batchNumber), start + 8);
   bytes.writeDoubleLE(header.timeMs, start + 16);
@@ -105,8 +118,9 @@ export function sealBatch(bytes: Buffer, start: number, header: BatchHeader): vo
 
 /** @returns undefined unless a whole, undamaged header stands at `start` */
 export function readBatchHeader(bytes: Buffer, start: number): BatchHeader | undefined {
-  if (start + BATCH_HEADER_BYTES > bytes.length || bytes.readUInt32LE(start) !== BATCH_MAGIC)
-    return undefined;
+  if (start + BATCH_HEADER_BYTES > bytes.length) return undefined;
+  const magic = bytes.readUInt32LE(start);
+  if (magic !== BATCH_MAGIC && magic !== COMPACTED_MAGIC) return undefined;
   if (bytes.readUInt32LE(start + 36) !== crc32(bytes, start, start + 36)) return undefined;
   return {
     epoch: bytes.readUInt32LE(start + 4),
@@ -114,6 +128,7 @@ export function readBatchHeader(bytes: Buffer, start: number): BatchHeader | und
     timeMs: bytes.readDoubleLE(start + 16),
     contentLength: bytes.readUInt32LE(start + 24),
     recordCount: bytes.readUInt32LE(start + 28),
+    isCompacted: magic === COMPACTED_MAGIC,
   };
 }
 
@@ -164,19 +179,44 @@ export function scanSegment(bytes: Buffer): SegmentScan {
   return { batches, damaged };
 }
 
-/** Calls `visit` for the records of a proven batch. `targetsAt` is where the number of queues stands. */
+/**
+ * Calls `visit` for the records of a proven batch.
+ * @param visit `offset` is where the record stands in its segment, `at` where it stands in `bytes`
+ */
 export function visitRecords(
   bytes: Buffer,
   batch: BatchRange,
-  visit: (offset: number, payloadLength: number, targetsAt: number) => void,
+  visit: (offset: number, at: number) => void,
 ): void {
+  const { recordCount, isCompacted } = batch.header;
   let at = batch.start + BATCH_HEADER_BYTES;
-  for (let i = 0; i < batch.header.recordCount; i++) {
-    const recordLength = bytes.readUInt32LE(at);
-    const payloadLength = bytes.readUInt32LE(at + 4);
-    visit(at, payloadLength, targetsOffset(at, payloadLength));
-    at += recordLength;
+  for (let i = 0; i < recordCount; i++) {
+    const offset = isCompacted ? bytes.readUInt32LE(at) : at;
+    if (isCompacted) at += COMPACTED_ENTRY_BYTES;
+    visit(offset, at);
+    at += bytes.readUInt32LE(at);
   }
+}
+
+/** A segment as it is in memory, from its file. */
+export interface SegmentImage {
+  readonly bytes: Buffer;
+  readonly batches: readonly BatchRange[];
+  /** Stretches of `bytes` that must not be read. */
+  readonly damaged: readonly { readonly start: number; readonly end: number }[];
+}
+
+/** Makes a segment's memory from the bytes of its file: those of a compacted one go back to their offsets. */
+export function imageOf(file: Buffer, extent: number): SegmentImage {
+  const { batches, damaged } = scanSegment(file);
+  if (extent === 0) return { bytes: file, batches, damaged };
+  // Pages between the records are never touched, so they take no memory.
+  const bytes = Buffer.allocUnsafeSlow(extent);
+  for (const batch of batches) {
+    visitRecords(file, batch, (offset, at) => file.copy(bytes, offset, at, at + file.readUInt32LE(at)));
+  }
+  // What a damaged compacted batch held cannot be told: nothing of the segment is believed.
+  return { bytes, batches, damaged: damaged.length === 0 ? [] : [{ start: 0, end: extent }] };
 }
 
 /** Where the queue ids of a durable record stand: behind its payload, at a multiple of 4. */

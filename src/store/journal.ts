@@ -107,6 +107,13 @@ export class Journal {
     );
   }
 
+  /** Where the next record goes, at the earliest. */
+  get position(): { readonly segmentNumber: number; readonly offset: number } {
+    const { open } = this;
+    if (open === undefined) return { segmentNumber: this.lastSegmentNumber + 1, offset: 0 };
+    return { segmentNumber: open.journal!.number, offset: open.end };
+  }
+
   /** The open segment with room for a record, in an open batch. */
   reserve(recordLength: number): Segment {
     let segment = this.open;
@@ -151,6 +158,16 @@ export class Journal {
     if (this.isCommitting || this.hasFailed || !this.isUrgent) return;
     this.isCommitting = true;
     void this.run();
+  }
+
+  /** The file of a sealed segment was replaced: the old one is let go. */
+  async letGo(journal: SegmentJournal): Promise<void> {
+    const { file } = journal;
+    journal.file = undefined;
+    if (file === undefined) return;
+    this.unsynced.delete(file);
+    this.openFiles.delete(file);
+    await file.close();
   }
 
   /** Makes everything safe, and closes the files. */
@@ -229,6 +246,7 @@ export class Journal {
       timeMs: this.options.clock.nowMs(),
       contentLength: segment.end - start - BATCH_HEADER_BYTES,
       recordCount: journal.batchRecords,
+      isCompacted: false,
     });
     // The first range of a file brings the file header with it.
     const rangeStart = journal.writtenEnd === 0 ? 0 : start;
@@ -251,6 +269,7 @@ export class Journal {
       epoch: this.options.epoch,
       segmentNumber: this.lastSegmentNumber,
       createdMs: this.options.clock.nowMs(),
+      extent: 0,
     });
     segment.end = FILE_HEADER_BYTES;
     this.open = segment;

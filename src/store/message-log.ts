@@ -118,6 +118,7 @@ export class MessageLog {
     segment.view.setUint32(offset, recordLength, true);
     segment.view.setUint32(offset + 4, payloadLength, true);
     segment.view.setUint32(offset + targetsAt, targetCount, true);
+    segment.journal!.targets += targetCount;
     return segment.slot * OFFSET_UNITS + offset / UNIT_BYTES;
   }
 
@@ -128,9 +129,21 @@ export class MessageLog {
     view.setUint32(targetsOffset(offset, view.getUint32(offset + 4, true)) + 4 + 4 * index, queueId, true);
   }
 
+  /** The segments there are. */
+  *allSegments(): IterableIterator<Segment> {
+    for (const segment of this.segments) if (segment !== undefined) yield segment;
+  }
+
   /** Whether the record can be read now. If not, `fetch` it. */
   isReadable(position: number): boolean {
     return this.segmentOf(position).isResident;
+  }
+
+  /** Whether a readable record can not be proven any more: it must not be delivered. */
+  isDamaged(position: number): boolean {
+    const { journal } = this.segmentOf(position);
+    if (journal === undefined || journal.damaged.length === 0) return false;
+    return journal.isDamagedAt((position % OFFSET_UNITS) * UNIT_BYTES);
   }
 
   /** Reads the record's segment in; calls back once it can be read. The caller holds a reference meanwhile. */

@@ -8,8 +8,9 @@ import { ackKey, decodeAcks } from './ack-format.js';
 import {
   type BatchRange,
   FILE_HEADER_BYTES,
+  imageOf,
   readFileHeader,
-  scanSegment,
+  targetsOffset,
   visitRecords,
 } from './batch-format.js';
 import type { JournalState } from './journal.js';
@@ -19,8 +20,8 @@ import type { Segment } from './segment.js';
 import { SegmentJournal } from './segment-journal.js';
 
 export interface RecoveryVisitor {
-  /** Whether the queue exists: records for others are forgotten. */
-  hasQueue(queueId: number): boolean;
+  /** Whether the queue has this record: it exists, and was not purged since. Others are forgotten. */
+  isKept(queueId: number, segmentNumber: number, recordOffset: number): boolean;
   /** A message that a queue has. Each call is one reference of `position`, in the order of the log. */
   onMessage(queueId: number, position: number): void;
   /** Bytes that cannot be proven. `isTail`: at the end of the newest segment, never confirmed. */
@@ -35,6 +36,8 @@ export async function findSegments(fileSystem: FileSystem, directory: string): P
   const numbers: number[] = [];
   for (const name of await fileSystem.list(directory)) {
     const number = segmentNumberOf(name);
+    // What a compaction left behind when it was interrupted.
+    if (name.endsWith('.tmp')) await fileSystem.unlink(`${directory}/${name}`);
     if (number === undefined) continue;
     readFileHeader(await readFile(fileSystem, segmentPath(directory, number), FILE_HEADER_BYTES));
     numbers.push(number);
@@ -53,22 +56,23 @@ export async function recoverSegments(
   let batchNumber = 0;
   for (const number of numbers) {
     const isNewest = number === numbers.at(-1);
-    const bytes = await readFile(fileSystem, segmentPath(directory, number));
+    const file = await readFile(fileSystem, segmentPath(directory, number));
+    const header = readFileHeader(file);
+    const image =
+      header === undefined ? { bytes: file, batches: [], damaged: [] } : imageOf(file, header.extent);
     const journal = new SegmentJournal(number);
     journal.isSealed = true;
-    journal.writtenEnd = bytes.length;
-    const segment = log.restore(journal, bytes);
-    if (readFileHeader(bytes) === undefined) {
-      if (bytes.length > 0) visitor.onDamage(number, 0, bytes.length, isNewest);
-    } else {
-      const { batches, damaged } = scanSegment(bytes);
-      journal.damaged = damaged;
-      for (const { start, end } of damaged) {
-        visitor.onDamage(number, start, end, isNewest && end === bytes.length);
-      }
-      batchNumber = Math.max(batchNumber, batches.at(-1)?.header.batchNumber ?? 0);
+    journal.writtenEnd = image.bytes.length;
+    journal.damaged = image.damaged;
+    const segment = log.restore(journal, image.bytes);
+    if (header === undefined && file.length > 0) visitor.onDamage(number, 0, file.length, isNewest);
+    for (const { start, end } of image.damaged) {
+      visitor.onDamage(number, start, end, isNewest && end === file.length);
+    }
+    batchNumber = Math.max(batchNumber, image.batches.at(-1)?.header.batchNumber ?? 0);
+    if (image.batches.length > 0) {
       const acks = await readAcks(fileSystem, acksPath(directory, number));
-      for (const batch of batches) recoverBatch(log, segment, batch, acks, visitor);
+      for (const batch of image.batches) recoverBatch(log, segment, file, batch, acks, visitor);
     }
     if (segment.live === 0) log.journal!.retire(segment);
   }
@@ -78,29 +82,32 @@ export async function recoverSegments(
 function recoverBatch(
   log: MessageLog,
   segment: Segment,
+  file: Buffer,
   batch: BatchRange,
   acks: ReadonlySet<number>,
   visitor: RecoveryVisitor,
 ): void {
-  const { bytes } = segment;
-  visitRecords(bytes, batch, (offset, _payloadLength, targetsAt) => {
+  const journal = segment.journal!;
+  visitRecords(file, batch, (offset, at) => {
     const position = log.positionIn(segment, offset);
-    const count = bytes.readUInt32LE(targetsAt);
+    const targetsAt = at + targetsOffset(0, file.readUInt32LE(at + 4));
+    const count = file.readUInt32LE(targetsAt);
+    journal.targets += count;
     for (let i = 0; i < count; i++) {
-      const queueId = bytes.readUInt32LE(targetsAt + 4 + 4 * i);
-      if (acks.has(ackKey(offset, queueId)) || !visitor.hasQueue(queueId)) continue;
+      const queueId = file.readUInt32LE(targetsAt + 4 + 4 * i);
+      if (acks.has(ackKey(offset, queueId)) || !visitor.isKept(queueId, journal.number, offset)) continue;
       segment.live++;
       visitor.onMessage(queueId, position);
     }
   });
 }
 
-async function readAcks(fileSystem: FileSystem, path: string): Promise<ReadonlySet<number>> {
+export async function readAcks(fileSystem: FileSystem, path: string): Promise<ReadonlySet<number>> {
   return (await fileSystem.exists(path)) ? decodeAcks(await readFile(fileSystem, path)) : new Set<number>();
 }
 
 /** A file's bytes, or the first `bytesMax` of them. */
-async function readFile(fileSystem: FileSystem, path: string, bytesMax = Infinity): Promise<Buffer> {
+export async function readFile(fileSystem: FileSystem, path: string, bytesMax = Infinity): Promise<Buffer> {
   const file = await fileSystem.open(path, 'read');
   try {
     const bytes = Buffer.allocUnsafeSlow(Math.min(bytesMax, await file.size()));

@@ -5,7 +5,7 @@
  */
 import { blockOver } from '../lib/bytes.js';
 import { type FileSystem, readFully } from '../lib/file-system.js';
-import { scanSegment } from './batch-format.js';
+import { imageOf, readFileHeader } from './batch-format.js';
 import { segmentPath } from './journal-files.js';
 import type { Segment } from './segment.js';
 
@@ -62,11 +62,14 @@ export class Residency {
     const journal = segment.journal!;
     const file = await fileSystem.open(segmentPath(directory, journal.number), 'read');
     try {
-      const bytes = Buffer.allocUnsafeSlow(segment.end);
-      const length = await readFully(file, bytes, 0, bytes.length, 0);
-      // What the file no longer has reads as damage.
-      bytes.fill(0, length);
-      const { damaged } = scanSegment(bytes);
+      const whole = Buffer.allocUnsafeSlow(await file.size());
+      const length = await readFully(file, whole, 0, whole.length, 0);
+      const header = readFileHeader(whole.subarray(0, length));
+      const image = imageOf(whole.subarray(0, length), header?.extent ?? 0);
+      const damaged = header === undefined ? [{ start: 0, end: segment.end }] : [...image.damaged];
+      const { bytes } = image;
+      // What the file no longer has is damage too.
+      if (bytes.length < segment.end) damaged.push({ start: bytes.length, end: segment.end });
       for (const { start, end } of damaged) {
         if (!journal.damaged.some((known) => known.start === start)) onDamage(journal.number, start, end);
       }

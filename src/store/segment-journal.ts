@@ -21,19 +21,29 @@ export class SegmentJournal {
   writtenEnd = 0;
   /** Sealed batches that are not in the file yet: until then it cannot leave memory. */
   unwrittenRanges = 0;
+  /** Queues that its records were written for, all together: what `live` once was. */
+  targets = 0;
+  /** Queues that keep nothing over a restart refer to it too: which of its records they need is not written. */
+  hasTransientReferences = false;
+  /** Acks noted until now; and when the compactor last looked. */
+  ackCount = 0;
+  ackCountSeen = -1;
   /** What could not be proven when it was last read: records in there must not be delivered. */
   damaged: readonly { readonly start: number; readonly end: number }[] = [];
   /** No record will be added. */
   isSealed = false;
   /** Commits under way that read its memory or write its file. */
   commitsUnderWay = 0;
-  /** When it was last read or written, as a counter: the least recent leaves memory first. */
-  lastUsed = 0;
   private acks = Buffer.allocUnsafe(0);
   private acksLength = 0;
 
   constructor(number: number) {
     this.number = number;
+  }
+
+  /** Whether a record lies in a stretch that could not be proven. */
+  isDamagedAt(recordOffset: number): boolean {
+    return this.damaged.some(({ start, end }) => recordOffset >= start && recordOffset < end);
   }
 
   get hasAcks(): boolean {
@@ -46,6 +56,7 @@ export class SegmentJournal {
     this.acks.writeUInt32LE(recordOffset / 8, this.acksLength);
     this.acks.writeUInt32LE(queueId, this.acksLength + 4);
     this.acksLength += ACK_BYTES;
+    this.ackCount++;
   }
 
   /** Takes the noted acks out. */

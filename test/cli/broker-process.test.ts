@@ -16,6 +16,7 @@ const SETTINGS: StartSettings = {
   port: 5672,
   dataDirectory: undefined,
   syncMode: 'always',
+  diskFreeLimitBytes: 50_000_000,
   logLevel: 'info',
   logFormat: 'json',
 };

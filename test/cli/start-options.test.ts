@@ -46,6 +46,7 @@ describe('defaults', () => {
       port: 5672,
       dataDirectory: './leveret-data',
       syncMode: 'always',
+      diskFreeLimitBytes: 50_000_000,
       logLevel: 'info',
       logFormat: 'auto',
     });

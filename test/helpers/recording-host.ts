@@ -31,6 +31,10 @@ export class RecordingHost implements QueueHost {
     queue.forget(position);
   }
 
+  markPurged(): boolean {
+    return false;
+  }
+
   lastConsumerGone(): void {
     this.lastConsumerGoneCount++;
   }

@@ -101,7 +101,7 @@ export function purge(channel: Channel, method: QueuePurge): void {
   if (method.noWait) return;
   channel.writer.reset();
   encodeQueuePurgeOk(channel.writer, count);
-  channel.send();
+  channel.sendWhenDefined();
 }
 
 export function remove(channel: Channel, method: QueueDelete): void {
