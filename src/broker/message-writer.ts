@@ -3,9 +3,11 @@ import { shortstrSize, writeShortstr } from '../amqp/field-text.js';
 import {
   bodyOffset,
   contentHeaderOffset,
+  IMAGE_DEADLINE_MS,
   IMAGE_FLAGS,
   IMAGE_HEADER_BYTES,
   IMAGE_PERSISTENT,
+  IMAGE_PUBLISHED_MS,
   type ImageNotes,
   imageLength,
   writeImageFrame,
@@ -37,6 +39,16 @@ export function writeTargets(log: MessageLog, position: number, route: readonly 
     if (route[i]!.durable) log.writeTarget(position, index++, route[i]!.id);
     else log.segmentOf(position).journal!.hasTransientReferences = true;
   }
+}
+
+/** Makes a record one that is published at `nowMs`, its deadline moved along. @returns by how many milliseconds */
+export function moveInTime(log: MessageLog, position: number, nowMs: number): number {
+  const { view } = log.segmentOf(position);
+  const image = log.payloadOffset(position);
+  const lateMs = nowMs - view.getFloat64(image + IMAGE_PUBLISHED_MS, true);
+  view.setFloat64(image + IMAGE_PUBLISHED_MS, nowMs, true);
+  view.setFloat64(image + IMAGE_DEADLINE_MS, view.getFloat64(image + IMAGE_DEADLINE_MS, true) + lateMs, true);
+  return lateMs;
 }
 
 /**

@@ -249,7 +249,7 @@ export class Channel implements FrameSink {
       return this.transaction.publish(this.log, held, route, notes.deadlineMs, isMandatory);
     }
     if (route.length === 0) {
-      if ((this.publishBits & MANDATORY) !== 0) {
+      if ((this.publishBits & MANDATORY) !== 0 && !target.isReply) {
         this.returnMessage(this.write(content, body, bodyStart, assembly, 0), 'NO_ROUTE');
       }
       this.confirms?.accept(0);

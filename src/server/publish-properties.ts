@@ -14,7 +14,7 @@ import { type ByteBlock, blockOver } from '../lib/bytes.js';
 import { TTL_MS_MAX } from '../lib/limits.js';
 import type { Channel } from './channel.js';
 import type { PublishTarget } from './publish-target.js';
-import { REPLY_TO_NAME } from './reply-to.js';
+import { REPLY_TO_NAME } from './reply-to-names.js';
 
 /** Property flags that make a publish worth a look. */
 export const NEEDS_LOOK =

@@ -10,6 +10,7 @@ import { readImage } from '../amqp/message-image.js';
 import type { BrokerExchange, Route, RouteRequest } from '../broker/router.js';
 import { authorize } from './authorize.js';
 import type { ConnectionContext } from './connection-context.js';
+import { REPLY_TO_PREFIX } from './reply-to-names.js';
 
 export class PublishTarget implements RouteRequest {
   exchangeName = '';
@@ -111,6 +112,14 @@ export class PublishTarget implements RouteRequest {
     this.routingKeys = [this.routingKey];
     this.headerBytes = undefined;
     return route;
+  }
+
+  /**
+   * Whether the message at hand is a reply to a requester, who may be gone: it counts as routed all the same
+   * (rabbitmq.com/docs/direct-reply-to, from 4.2 on).
+   */
+  get isReply(): boolean {
+    return this.exchangeName === '' && this.routingKey.startsWith(REPLY_TO_PREFIX);
   }
 
   /** Exchange and routing key of a record in the log. */

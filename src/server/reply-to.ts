@@ -8,11 +8,7 @@ import { preconditionFailed } from '../amqp/errors.js';
 import type { Queue } from '../queues/queue.js';
 import type { Channel } from './channel.js';
 import { ChannelConsumer } from './deliveries.js';
-
-/** What a client consumes from, and puts into the reply-to property of its requests. */
-export const REPLY_TO_NAME = 'amq.rabbitmq.reply-to';
-/** Before the opaque part of a reply address. */
-export const REPLY_TO_PREFIX = `${REPLY_TO_NAME}.`;
+import { REPLY_TO_PREFIX } from './reply-to-names.js';
 
 export interface ReplyConsumer {
   readonly queue: Queue;

@@ -4,7 +4,7 @@
  * see happen at the commit (rabbitmq.com/docs/semantics#tx).
  */
 import { preconditionFailed } from '../amqp/errors.js';
-import { makeDurable } from '../broker/message-writer.js';
+import { makeDurable, moveInTime } from '../broker/message-writer.js';
 import type { Route } from '../broker/router.js';
 import type { MessageLog } from '../store/message-log.js';
 import type { Channel } from './channel.js';
@@ -42,8 +42,10 @@ export class Transaction {
     for (const { position, route, deadlineMs, isMandatory } of publishes) {
       const queues = route.filter((queue) => !queue.isDeleted);
       if (queues.length > 0) {
+        // Messages come into being at the commit: their time to live counts from here.
+        const lateMs = moveInTime(log, position, channel.context.broker.receivedAtMs);
         const kept = makeDurable(log, position, queues);
-        isComplete = channel.enqueue(kept, queues, deadlineMs) && isComplete;
+        isComplete = channel.enqueue(kept, queues, deadlineMs + lateMs) && isComplete;
       } else if (isMandatory && route.length === 0) {
         channel.returnMessage(position, 'NO_ROUTE');
       }

@@ -40,7 +40,7 @@ export interface JournalState {
   readonly segmentNumber: number;
 }
 
-/** How long acks alone may wait to be written and synced. */
+/** How long acks alone may wait to be written and synced; in mode `interval`, also what was written. */
 const LEISURE_MS = 200;
 
 interface DirtyRange {
@@ -103,7 +103,7 @@ export class Journal {
     return (
       this.dirty.length > 0 ||
       (this.open?.journal?.batchStart ?? -1) >= 0 ||
-      (this.isSyncingAcks && this.withAcks.size > 0)
+      (this.isSyncingAcks && this.withAcks.size + this.unsynced.size + this.unsyncedAcks.size > 0)
     );
   }
 
@@ -138,7 +138,7 @@ export class Journal {
     if (!journal.hasAcks) {
       this.withAcks.add(segment);
       // Alone they can wait: what they spare is a redelivery.
-      this.leisureTimer ??= this.options.clock.after(LEISURE_MS, this.onLeisure);
+      this.armLeisure();
     }
     journal.noteAck(recordOffset, queueId);
   }
@@ -184,6 +184,10 @@ export class Journal {
     for (const file of this.openFiles) await file.close();
   }
 
+  private armLeisure(): void {
+    this.leisureTimer ??= this.options.clock.after(LEISURE_MS, this.onLeisure);
+  }
+
   private readonly onLeisure = (): void => {
     this.leisureTimer = undefined;
     if (this.hasFailed || this.isClosing) return;
@@ -227,6 +231,7 @@ export class Journal {
       const { syncMode } = this.options;
       if (syncMode === 'always' || (syncMode === 'interval' && isSyncingAcks)) await sync(this.unsynced);
       if (isSyncingAcks && syncMode !== 'os') await sync(this.unsyncedAcks);
+      if (syncMode === 'interval' && this.unsynced.size > 0) this.armLeisure();
     } finally {
       for (const segment of segments) segment.journal!.commitsUnderWay--;
     }

@@ -67,7 +67,9 @@ export async function recoverSegments(
     const segment = log.restore(journal, image.bytes);
     if (header === undefined && file.length > 0) visitor.onDamage(number, 0, file.length, isNewest);
     for (const { start, end } of image.damaged) {
-      visitor.onDamage(number, start, end, isNewest && end === file.length);
+      const isTail = isNewest && end === file.length;
+      visitor.onDamage(number, start, end, isTail);
+      if (isTail) await cut(fileSystem, segmentPath(directory, number), start);
     }
     batchNumber = Math.max(batchNumber, image.batches.at(-1)?.header.batchNumber ?? 0);
     if (image.batches.length > 0) {
@@ -100,6 +102,17 @@ function recoverBatch(
       visitor.onMessage(queueId, position);
     }
   });
+}
+
+/** A torn tail goes for good: at the next start this is not the newest segment, and it would count as damage. */
+async function cut(fileSystem: FileSystem, path: string, length: number): Promise<void> {
+  const file = await fileSystem.open(path, 'readWrite');
+  try {
+    await file.truncate(length);
+    await file.dataSync();
+  } finally {
+    await file.close();
+  }
 }
 
 export async function readAcks(fileSystem: FileSystem, path: string): Promise<ReadonlySet<number>> {

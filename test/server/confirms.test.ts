@@ -6,6 +6,7 @@ import {
   connectionClose,
   countsOf,
   declareQueue,
+  IS_ORACLE,
   Target,
   uniqueName,
 } from './target.js';
@@ -273,6 +274,17 @@ describe('transactions', () => {
       closeOf('tx.commit', 406, 'PRECONDITION_FAILED - partial tx completion'),
     );
     expect((await countsOf(client, queue)).messageCount).toBe(1);
+  });
+
+  it.skipIf(IS_ORACLE)('begin the time to live of their messages at the commit', async () => {
+    client.publish(2, { routingKey: queue, properties: { expiration: '100' } });
+    await client.sync(2);
+    target.clock.advance(80);
+    await client.call(2, 'tx.commit');
+    target.clock.advance(99);
+    expect((await countsOf(client, queue)).messageCount).toBe(1);
+    target.clock.advance(1);
+    expect((await countsOf(client, queue)).messageCount).toBe(0);
   });
 
   it('survive the end of a queue', async () => {

@@ -131,6 +131,16 @@ describe('direct reply-to', () => {
     await requester.delivery();
   });
 
+  it('counts a reply as routed though its requester is gone, since 4.2', async () => {
+    await requester.call(1, 'basic.consume', { queue: REPLY_TO, noAck: true });
+    const address = await request();
+    await requester.call(1, 'channel.close');
+    await responder.call(1, 'confirm.select');
+    responder.publish(1, { routingKey: address, mandatory: true });
+    if (byGeneration(false, true)) await responder.message(1, 'basic.return');
+    expect(await responder.anyMethod(1)).toMatchObject({ name: 'basic.ack' });
+  });
+
   it('is no queue that others can consume from, get from or purge', async () => {
     await requester.call(1, 'basic.consume', { queue: REPLY_TO, noAck: true });
     const address = await request();

@@ -21,7 +21,8 @@ import {
 } from '../../amqp/methods.generated.js';
 import type { Channel } from '../channel.js';
 import { ChannelConsumer, DeliveryOwner, Settlement } from '../deliveries.js';
-import { REPLY_TO_NAME, startReplyConsumer, stopReplyConsumer } from '../reply-to.js';
+import { startReplyConsumer, stopReplyConsumer } from '../reply-to.js';
+import { REPLY_TO_NAME } from '../reply-to-names.js';
 import { lookUp } from './queue.js';
 
 export function qos(channel: Channel, method: BasicQos): void {

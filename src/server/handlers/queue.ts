@@ -16,7 +16,7 @@ import type { Queue } from '../../queues/queue.js';
 import { deadLetterExchangeOf, queueTypeOf } from '../../queues/queue-arguments.js';
 import { authorize } from '../authorize.js';
 import type { Channel } from '../channel.js';
-import { REPLY_TO_NAME } from '../reply-to.js';
+import { REPLY_TO_NAME } from '../reply-to-names.js';
 import { defaultExchangeRefused } from './exchange.js';
 import { stripLineBreaks } from './names.js';
 
