@@ -76,6 +76,13 @@ export function valuesEquivalent(a: FieldValue | undefined, b: FieldValue | unde
   return classOfA !== 'other' && classOfA === numberClass(b) && isSameNumber(a, b);
 }
 
+/** Values that are an Erlang integer in RabbitMQ, and so equal whatever their width: the integers and timestamps. */
+export function isErlangInteger(
+  value: FieldValue,
+): value is Extract<FieldValue, { readonly value: number | bigint }> {
+  return value.type === 'timestamp' || numberClass(value) === 'integer';
+}
+
 /** RabbitMQ counts a decimal among the integers, but its pair of numbers never equals a single one. */
 function numberClass(value: FieldValue): 'integer' | 'float' | 'other' {
   switch (value.type) {

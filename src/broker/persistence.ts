@@ -74,9 +74,14 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
     options.residentBytesMax ?? RESIDENT_BYTES_MAX,
   );
   const { journal } = broker.log;
+  const isKept = keeperOf(queues);
   let messageCount = 0;
   const state = await recoverSegments(fileSystem, messages, segmentNumbers, broker.log, {
-    isKept: keeperOf(queues),
+    isKept: (queueId, segmentNumber, offset) => {
+      // The definition of its queue may be lost where its messages are not: they are nobody else's.
+      broker.continueQueueIds(queueId);
+      return isKept(queueId, segmentNumber, offset);
+    },
     onMessage: (queueId, position) => {
       queues.get(queueId)!.recover(position);
       messageCount++;

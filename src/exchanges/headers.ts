@@ -14,7 +14,7 @@
 
 import { preconditionFailed } from '../amqp/errors.js';
 import { canonicalKey, FieldTable } from '../amqp/field-table.js';
-import type { FieldValue } from '../amqp/field-value.js';
+import { type FieldValue, isErlangInteger } from '../amqp/field-value.js';
 import type {
   Binding,
   BindingMatcher,
@@ -128,23 +128,7 @@ function isSameTerm(a: FieldValue, b: FieldValue): boolean {
       return a.type === b.type && contentOf(a) === contentOf(b);
     default:
       // An integer is a number up to 2^53 - 1 and a bigint beyond, so equal ones are identical.
-      return isInteger(b) && a.value === b.value;
-  }
-}
-
-function isInteger(value: FieldValue): value is Extract<FieldValue, { readonly value: number | bigint }> {
-  switch (value.type) {
-    case 'byte':
-    case 'unsignedbyte':
-    case 'short':
-    case 'unsignedshort':
-    case 'signedint':
-    case 'unsignedint':
-    case 'long':
-    case 'timestamp':
-      return true;
-    default:
-      return false;
+      return isErlangInteger(b) && a.value === b.value;
   }
 }
 

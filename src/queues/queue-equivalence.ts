@@ -6,7 +6,7 @@
  */
 import { type AmqpError, preconditionFailed } from '../amqp/errors.js';
 import type { FieldTable } from '../amqp/field-table.js';
-import { type FieldValue, longstr, textOf, valuesEquivalent } from '../amqp/field-value.js';
+import { type FieldValue, isErlangInteger, longstr, textOf, valuesEquivalent } from '../amqp/field-value.js';
 import { comparedArguments, type QueuePlace, type QueueType } from './queue-arguments.js';
 
 export type DeclaredKind = 'queue' | 'exchange';
@@ -173,17 +173,5 @@ function bytesOf(value: FieldValue): Buffer | undefined {
 }
 
 function integerText(value: FieldValue): string | undefined {
-  switch (value.type) {
-    case 'byte':
-    case 'unsignedbyte':
-    case 'short':
-    case 'unsignedshort':
-    case 'signedint':
-    case 'unsignedint':
-    case 'long':
-    case 'timestamp':
-      return String(value.value);
-    default:
-      return undefined;
-  }
+  return isErlangInteger(value) ? String(value.value) : undefined;
 }

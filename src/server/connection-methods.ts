@@ -1,15 +1,13 @@
 /** Class connection, on channel 0: login, tuning, opening, closing. */
-import { AmqpError, channelError, frameError, notAllowed, ReplyCode } from '../amqp/errors.js';
+import { AmqpError, channelError, notAllowed, ReplyCode } from '../amqp/errors.js';
 import { type FieldValue, textOf } from '../amqp/field-value.js';
-import { describeOctets, erlangBinary, type FrameSink } from '../amqp/frame-reader.js';
+import { describeOctets, type FrameSink } from '../amqp/frame-reader.js';
 import { FRAME_BODY, FRAME_HEADER, FRAME_OVERHEAD_BYTES } from '../amqp/message-image.js';
-import { DecodeError } from '../amqp/method-reader.js';
 import {
   type ClientMethod,
   type ConnectionOpen,
   type ConnectionStartOk,
   type ConnectionTuneOk,
-  decodeMethod,
   encodeConnectionOpenOk,
   encodeConnectionStart,
   encodeConnectionTune,
@@ -28,6 +26,7 @@ import { ConnectionPhase } from './connection-phase.js';
 import { UnknownMethodError } from './handlers/dispatch.js';
 import { Heartbeat } from './heartbeat.js';
 import { logIn, offeredMechanisms } from './login.js';
+import { decodeArguments } from './method-arguments.js';
 
 export class ConnectionMethods implements FrameSink {
   currentMethod = 0;
@@ -53,7 +52,7 @@ export class ConnectionMethods implements FrameSink {
     if (!isKnownMethod(id)) throw new UnknownMethodError(`unknown method ${methodName(id)}`);
     const isCloseMethod = id === MethodId.ConnectionClose || id === MethodId.ConnectionCloseOk;
     if (phase >= ConnectionPhase.Closing && !isCloseMethod) return;
-    const method = decode(id, block.bytes, start + 4, end);
+    const method = decodeArguments(id, block.bytes, start + 4, end);
     if (method === undefined || !this.handle(method)) {
       throw channelError(`unexpected method in connection state ${PHASE_NAMES[phase]}`);
     }
@@ -208,15 +207,6 @@ function checkNegotiated(
     throw notAllowed(
       `negotiated ${name} = ${value}${detail} is higher than the maximum allowed value (${serverMax})`,
     );
-  }
-}
-
-function decode(id: number, bytes: Buffer, start: number, end: number): ClientMethod | undefined {
-  try {
-    return decodeMethod(id, bytes, start, end);
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    throw frameError(`cannot decode <<${erlangBinary(bytes.subarray(start, end))}>>`);
   }
 }
 

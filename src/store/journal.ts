@@ -64,6 +64,8 @@ export class Journal {
   private readonly unsynced = new Set<OpenFile>();
   private readonly unsyncedAcks = new Set<OpenFile>();
   private readonly openFiles = new Set<OpenFile>();
+  /** Files on their way out: until they are gone for good, acks of their segment would be lost with a power cut. */
+  private readonly removals = new Set<Promise<void>>();
   private leisureTimer: Timer | undefined;
   private isCommitting = false;
   private isSyncingAcks = false;
@@ -103,7 +105,8 @@ export class Journal {
     return (
       this.dirty.length > 0 ||
       (this.open?.journal?.batchStart ?? -1) >= 0 ||
-      (this.isSyncingAcks && this.withAcks.size + this.unsynced.size + this.unsyncedAcks.size > 0)
+      (this.isSyncingAcks &&
+        this.withAcks.size + this.unsynced.size + this.unsyncedAcks.size + this.removals.size > 0)
     );
   }
 
@@ -150,7 +153,10 @@ export class Journal {
     this.withAcks.delete(segment);
     this.dirty = this.dirty.filter((range) => range.segment !== segment);
     this.dropSegment(segment);
-    void this.removeFiles(journal).catch((error) => this.options.onFatal(error));
+    const removal = this.removeFiles(journal)
+      .catch((error) => this.fail(error))
+      .finally(() => this.removals.delete(removal));
+    this.removals.add(removal);
   }
 
   /** Starts a commit if there is something to make safe and none is under way. */
@@ -181,7 +187,15 @@ export class Journal {
       this.isCommitting = true;
       await this.run();
     }
+    await Promise.all(this.removals);
     for (const file of this.openFiles) await file.close();
+  }
+
+  /** Nothing is safe any more from here on. */
+  private fail(error: unknown): void {
+    if (this.hasFailed) return;
+    this.hasFailed = true;
+    this.options.onFatal(error);
   }
 
   private armLeisure(): void {
@@ -204,8 +218,7 @@ export class Journal {
     try {
       while (this.isUrgent && !this.hasFailed) await this.commitOnce();
     } catch (error) {
-      this.hasFailed = true;
-      this.options.onFatal(error);
+      this.fail(error);
     } finally {
       this.isCommitting = false;
       const idle = this.idle;
@@ -230,11 +243,15 @@ export class Journal {
       for (const segment of acked) await this.writeAcks(segment);
       const { syncMode } = this.options;
       if (syncMode === 'always' || (syncMode === 'interval' && isSyncingAcks)) await sync(this.unsynced);
-      if (isSyncingAcks && syncMode !== 'os') await sync(this.unsyncedAcks);
+      if (isSyncingAcks && syncMode !== 'os') {
+        await sync(this.unsyncedAcks);
+        await Promise.all(this.removals);
+      }
       if (syncMode === 'interval' && this.unsynced.size > 0) this.armLeisure();
     } finally {
       for (const segment of segments) segment.journal!.commitsUnderWay--;
     }
+    if (this.hasFailed) return;
     this.durable.advance(commit);
     for (const segment of segments) if (segment.live === 0) this.retire(segment);
   }
@@ -364,7 +381,11 @@ export class Journal {
       this.openFiles.delete(file);
       await file.close();
     }
-    if (await fileSystem.exists(path)) await fileSystem.unlink(path);
+    if (await fileSystem.exists(path)) {
+      await fileSystem.unlink(path);
+      // Names reach the disk in any order, or not at all.
+      await fileSystem.syncDirectory(directory);
+    }
     if (await fileSystem.exists(acksPath(directory, journal.number))) {
       await fileSystem.unlink(acksPath(directory, journal.number));
     }

@@ -1,16 +1,9 @@
 /** The methods of a channel, but for the two hot ones that the channel reads itself: decodes and hands on. */
 import { AmqpError, channelError, commandInvalid, frameError, ReplyCode } from '../../amqp/errors.js';
-import { erlangBinary } from '../../amqp/frame-reader.js';
-import { DecodeError } from '../../amqp/method-reader.js';
-import {
-  type ClientMethod,
-  decodeMethod,
-  isKnownMethod,
-  MethodId,
-  methodName,
-} from '../../amqp/methods.generated.js';
+import { type ClientMethod, isKnownMethod, MethodId, methodName } from '../../amqp/methods.generated.js';
 import type { Channel } from '../channel.js';
 import { ChannelPhase } from '../channel-phase.js';
+import { decodeArguments } from '../method-arguments.js';
 import * as basic from './basic.js';
 import * as channelClass from './channel.js';
 import * as exchange from './exchange.js';
@@ -36,31 +29,14 @@ export function onChannelMethod(
   // RabbitMQ 4.0 gave basic.credit up, but it still knows what it is.
   if (id === BASIC_CREDIT) throw commandInvalid('unimplemented method');
   if (!isKnownMethod(id)) throw new UnknownMethodError(`unknown method ${methodName(id)}`);
-  const method = decode(channel, id, bytes, start, end);
+  const method = decodeArguments(id, bytes, start, end, () => {
+    channel.currentMethod = 0;
+  });
   if (channel.phase === ChannelPhase.Unopened && id !== MethodId.ChannelOpen) {
     throw channelError("expected 'channel.open'");
   }
   if (method === undefined) throw commandInvalid('unimplemented method');
   dispatch(channel, method);
-}
-
-function decode(
-  channel: Channel,
-  id: number,
-  bytes: Buffer,
-  start: number,
-  end: number,
-): ClientMethod | undefined {
-  try {
-    return decodeMethod(id, bytes, start, end);
-  } catch (error) {
-    if (!(error instanceof DecodeError)) {
-      // RabbitMQ names no method when a string of one is not UTF-8.
-      channel.currentMethod = 0;
-      throw error;
-    }
-    throw frameError(`cannot decode <<${erlangBinary(bytes.subarray(start, end))}>>`);
-  }
 }
 
 function dispatch(channel: Channel, method: ClientMethod): void {
