@@ -88,7 +88,9 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
     },
     onDamage: (number, start, end, isTail) => reportDamage(broker, number, start, end, isTail),
   });
-  journal!.continueAfter(state);
+  // Numbers start again once every segment is gone, but not below a purge: what follows it is not purged.
+  const purged = [...queues.values()].map(({ purgeMark }) => purgeMark?.segmentNumber ?? 0);
+  journal!.continueAfter({ ...state, segmentNumber: Math.max(state.segmentNumber, ...purged) });
   broker.scheduler.commit = () => journal!.commit();
   const compactor = new Compactor(broker.log, {
     fileSystem,

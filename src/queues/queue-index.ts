@@ -4,15 +4,28 @@
  * Every message a queue accepts gets the next sequence number, which is its place in the order for good. Fresh
  * messages are a dense run of sequence numbers, so theirs are not stored; messages that were handed out and came
  * back go to `ReturnedMessages`, ordered by theirs, and all of them precede the fresh ones.
+ *
+ *   head chunk | packed ... packed | last few chunks, tail
+ *
+ * The chunks between the head and the tail of a deep queue are packed, and unpacked as they become the head.
  */
+import { type PackedChunk, packChunk, unpackChunk } from './packed-chunk.js';
 import type { ReadyIndex } from './ready-index.js';
 import { ReturnedMessages } from './returned-messages.js';
 
 /** Entries of a chunk: 4 KiB, so an empty queue costs nothing and a short one little. */
 const CHUNK_ENTRIES = 512;
 
+const EMPTY_CHUNK = new Float64Array(0);
+
+/** Chunks at either end that stay as they are: a queue this short is never packed. */
+const LOOSE_CHUNKS = 8;
+
 export class QueueIndex implements ReadyIndex {
-  private chunks: Float64Array[] = [];
+  private chunks: (Float64Array | PackedChunk)[] = [];
+  /** The chunk that `push` fills, and the one that `shift` empties. */
+  private tail: Float64Array = EMPTY_CHUNK;
+  private head: Float64Array = EMPTY_CHUNK;
   private headChunk = 0;
   private headEntry = 0;
   private tailEntry = CHUNK_ENTRIES;
@@ -34,7 +47,7 @@ export class QueueIndex implements ReadyIndex {
 
   push(position: number): void {
     if (this.tailEntry === CHUNK_ENTRIES) this.addChunk();
-    this.chunks[this.chunks.length - 1]![this.tailEntry++] = position;
+    this.tail[this.tailEntry++] = position;
     this.freshCount++;
   }
 
@@ -50,7 +63,7 @@ export class QueueIndex implements ReadyIndex {
       this.lastRedelivered = true;
       return this.returned.shift();
     }
-    const position = this.chunks[this.headChunk]![this.headEntry++]!;
+    const position = this.head[this.headEntry++]!;
     this.lastRedelivered = this.headSequence < this.recoveredEnd;
     this.lastSequence = this.headSequence++;
     this.freshCount--;
@@ -62,7 +75,7 @@ export class QueueIndex implements ReadyIndex {
   /** The first entry's position without taking it, or -1. */
   peek(): number {
     if (this.returned.length > 0) return this.returned.firstPosition;
-    return this.freshCount === 0 ? -1 : this.chunks[this.headChunk]![this.headEntry]!;
+    return this.freshCount === 0 ? -1 : this.head[this.headEntry]!;
   }
 
   /** Puts back an entry that `shift` took, at the place its sequence number gives it. */
@@ -71,22 +84,40 @@ export class QueueIndex implements ReadyIndex {
   }
 
   private addChunk(): void {
-    this.chunks.push(this.spare ?? new Float64Array(CHUNK_ENTRIES));
+    const { chunks } = this;
+    this.tail = this.spare ?? new Float64Array(CHUNK_ENTRIES);
     this.spare = undefined;
     this.tailEntry = 0;
+    if (chunks.length === this.headChunk) this.head = this.tail;
+    chunks.push(this.tail);
+    const middle = chunks.length - 1 - LOOSE_CHUNKS;
+    const chunk = middle >= this.headChunk + LOOSE_CHUNKS ? chunks[middle] : undefined;
+    if (chunk instanceof Float64Array) chunks[middle] = packChunk(chunk) ?? chunk;
   }
 
   private dropHeadChunk(): void {
-    this.spare = this.chunks[this.headChunk];
-    this.chunks[this.headChunk] = EMPTY_CHUNK;
-    this.headChunk++;
+    const emptied = this.head;
+    const { chunks } = this;
+    chunks[this.headChunk++] = EMPTY_CHUNK;
     this.headEntry = 0;
-    if (this.headChunk === this.chunks.length) {
-      this.chunks.length = 0;
+    if (this.headChunk === chunks.length) {
+      chunks.length = 0;
       this.headChunk = 0;
       this.tailEntry = CHUNK_ENTRIES;
-    } else if (this.headChunk >= 64 && this.headChunk * 2 >= this.chunks.length) {
-      this.chunks = this.chunks.slice(this.headChunk);
+      this.spare = emptied;
+      return;
+    }
+    const next = chunks[this.headChunk]!;
+    if (next instanceof Float64Array) {
+      this.head = next;
+      this.spare = emptied;
+    } else {
+      unpackChunk(next, emptied);
+      this.head = emptied;
+      chunks[this.headChunk] = emptied;
+    }
+    if (this.headChunk >= 64 && this.headChunk * 2 >= chunks.length) {
+      this.chunks = chunks.slice(this.headChunk);
       this.headChunk = 0;
     }
   }
@@ -97,5 +128,3 @@ export class QueueIndex implements ReadyIndex {
     this.tailEntry = 0;
   }
 }
-
-const EMPTY_CHUNK = new Float64Array(0);

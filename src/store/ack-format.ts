@@ -10,7 +10,7 @@
  *   entry     0   u32  offset of the record in its segment, divided by 8
  *             4   u32  queue id
  *
- * Chunks are appended, one with each commit. A chunk that cannot be proven is skipped: its acks are lost, which means
+ * Chunks are appended, one with each commit, each at a multiple of 4. A chunk that cannot be proven is skipped: its acks are lost, which means
  * redelivery, and the search goes on behind it.
  */
 import { crc32 } from '../lib/checksum.js';
@@ -19,6 +19,8 @@ import { crc32 } from '../lib/checksum.js';
 const CHUNK_MAGIC = 0x4152_564c;
 const CHUNK_HEADER_BYTES = 16;
 const ENTRY_BYTES = 8;
+/** Chunks begin at multiples of this: the search behind damage looks nowhere else. */
+export const ACK_CHUNK_ALIGNMENT_BYTES = 4;
 
 /** Frames entries as one chunk. */
 export function encodeAcks(entries: Buffer): Buffer {
@@ -49,7 +51,7 @@ export function decodeAcks(bytes: Buffer): Set<number> {
       start + length <= bytes.length &&
       bytes.readUInt32LE(at + 8) === crc32(bytes, start, start + length);
     if (!isProven) {
-      at += 4;
+      at += ACK_CHUNK_ALIGNMENT_BYTES;
       continue;
     }
     for (let entry = start; entry < start + length; entry += ENTRY_BYTES) {

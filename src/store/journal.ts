@@ -14,7 +14,7 @@
 import type { Clock, Timer } from '../lib/clock.js';
 import { type OpenFile, writeFully } from '../lib/file-system.js';
 import { Watermark } from '../lib/watermark.js';
-import { encodeAcks } from './ack-format.js';
+import { ACK_CHUNK_ALIGNMENT_BYTES, encodeAcks } from './ack-format.js';
 import { BATCH_HEADER_BYTES, FILE_HEADER_BYTES, sealBatch, writeFileHeader } from './batch-format.js';
 import { acksPath, segmentPath } from './journal-files.js';
 import type { ResidencyOptions } from './residency.js';
@@ -105,9 +105,13 @@ export class Journal {
     return (
       this.dirty.length > 0 ||
       (this.open?.journal?.batchStart ?? -1) >= 0 ||
-      (this.isSyncingAcks &&
-        this.withAcks.size + this.unsynced.size + this.unsyncedAcks.size + this.removals.size > 0)
+      (this.isSyncingAcks && (this.isCommitting || this.hasUnsafeAcks))
     );
+  }
+
+  /** A commit under way may have taken out some more, which it does not sync. */
+  private get hasUnsafeAcks(): boolean {
+    return this.withAcks.size + this.unsynced.size + this.unsyncedAcks.size + this.removals.size > 0;
   }
 
   /** Where the next record goes, at the earliest. */
@@ -366,7 +370,8 @@ export class Journal {
     if (!(await fileSystem.exists(path))) return this.createFile(path);
     const file = await fileSystem.open(path, 'readWrite');
     this.openFiles.add(file);
-    journal.ackFileEnd = await file.size();
+    // Behind a torn tail a chunk must still stand where it is looked for.
+    journal.ackFileEnd = ((await file.size()) + (ACK_CHUNK_ALIGNMENT_BYTES - 1)) & -ACK_CHUNK_ALIGNMENT_BYTES;
     return file;
   }
 

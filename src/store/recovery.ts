@@ -34,13 +34,19 @@ export interface RecoveryVisitor {
  */
 export async function findSegments(fileSystem: FileSystem, directory: string): Promise<readonly number[]> {
   const numbers: number[] = [];
-  for (const name of await fileSystem.list(directory)) {
+  const names = await fileSystem.list(directory);
+  for (const name of names) {
     const number = segmentNumberOf(name);
-    // What a compaction left behind when it was interrupted.
-    if (name.endsWith('.tmp')) await fileSystem.unlink(`${directory}/${name}`);
     if (number === undefined) continue;
     readFileHeader(await readFile(fileSystem, segmentPath(directory, number), FILE_HEADER_BYTES));
     numbers.push(number);
+  }
+  const logs = new Set(names.filter((name) => segmentNumberOf(name) !== undefined));
+  for (const name of names) {
+    // Acks whose log is gone would count for another that gets its number.
+    const isOrphan = name.endsWith('.ack') && !logs.has(name.replace(/\.ack$/, '.log'));
+    // What a compaction left behind when it was interrupted.
+    if (isOrphan || name.endsWith('.tmp')) await fileSystem.unlink(`${directory}/${name}`);
   }
   return numbers.sort((a, b) => a - b);
 }
