@@ -89,8 +89,11 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
     onDamage: (number, start, end, isTail) => reportDamage(broker, number, start, end, isTail),
   });
   // Numbers start again once every segment is gone, but not below a purge: what follows it is not purged.
-  const purged = [...queues.values()].map(({ purgeMark }) => purgeMark?.segmentNumber ?? 0);
-  journal!.continueAfter({ ...state, segmentNumber: Math.max(state.segmentNumber, ...purged) });
+  let { segmentNumber } = state;
+  for (const { purgeMark } of queues.values()) {
+    segmentNumber = Math.max(segmentNumber, purgeMark?.segmentNumber ?? 0);
+  }
+  journal!.continueAfter({ ...state, segmentNumber });
   broker.scheduler.commit = () => journal!.commit();
   const compactor = new Compactor(broker.log, {
     fileSystem,

@@ -20,16 +20,21 @@ const CHUNK_MAGIC = 0x4152_564c;
 const CHUNK_HEADER_BYTES = 16;
 const ENTRY_BYTES = 8;
 /** Chunks begin at multiples of this: the search behind damage looks nowhere else. */
-export const ACK_CHUNK_ALIGNMENT_BYTES = 4;
+const CHUNK_ALIGNMENT_BYTES = 4;
 
-/** Frames entries as one chunk. */
-export function encodeAcks(entries: Buffer): Buffer {
-  const bytes = Buffer.allocUnsafe(CHUNK_HEADER_BYTES + entries.length);
-  bytes.writeUInt32LE(CHUNK_MAGIC, 0);
-  bytes.writeUInt32LE(entries.length, 4);
-  entries.copy(bytes, CHUNK_HEADER_BYTES);
-  bytes.writeUInt32LE(crc32(bytes, CHUNK_HEADER_BYTES, bytes.length), 8);
-  bytes.writeUInt32LE(crc32(bytes, 0, 12), 12);
+/**
+ * Frames entries as one chunk, to be written at `position`: behind a torn tail it is padded, so that it stands where
+ * it is looked for. Not with zeros: those would be the missing bytes of a torn queue id, and prove what was dropped.
+ */
+export function encodeAcks(entries: Buffer, position = 0): Buffer {
+  const start = -position & (CHUNK_ALIGNMENT_BYTES - 1);
+  const content = start + CHUNK_HEADER_BYTES;
+  const bytes = Buffer.allocUnsafe(content + entries.length).fill(0xff, 0, start);
+  bytes.writeUInt32LE(CHUNK_MAGIC, start);
+  bytes.writeUInt32LE(entries.length, start + 4);
+  entries.copy(bytes, content);
+  bytes.writeUInt32LE(crc32(bytes, content, bytes.length), start + 8);
+  bytes.writeUInt32LE(crc32(bytes, start, start + 12), start + 12);
   return bytes;
 }
 
@@ -51,7 +56,7 @@ export function decodeAcks(bytes: Buffer): Set<number> {
       start + length <= bytes.length &&
       bytes.readUInt32LE(at + 8) === crc32(bytes, start, start + length);
     if (!isProven) {
-      at += ACK_CHUNK_ALIGNMENT_BYTES;
+      at += CHUNK_ALIGNMENT_BYTES;
       continue;
     }
     for (let entry = start; entry < start + length; entry += ENTRY_BYTES) {

@@ -155,16 +155,19 @@ export interface SegmentScan {
 
 /**
  * Finds the batches of a segment file. Behind damage the search goes on at every multiple of 8 for the next batch
- * that proves itself, so damage never hides what follows it.
+ * that proves itself, so damage never hides what follows it. Not inside a batch whose header is proven: a payload may
+ * look like a batch. One of another opening is not of this file, however whole it is.
  */
 export function scanSegment(bytes: Buffer): SegmentScan {
   const batches: BatchRange[] = [];
   const damaged: { start: number; end: number }[] = [];
   let damageStart = -1;
+  const epoch = readFileHeader(bytes)?.epoch;
   let at = FILE_HEADER_BYTES;
   while (at < bytes.length) {
     const header = readBatchHeader(bytes, at);
-    if (header !== undefined && isContentIntact(bytes, at, header)) {
+    const isOfFile = header !== undefined && (epoch === undefined || header.epoch === epoch);
+    if (isOfFile && isContentIntact(bytes, at, header)) {
       if (damageStart >= 0) damaged.push({ start: damageStart, end: at });
       damageStart = -1;
       const end = at + BATCH_HEADER_BYTES + header.contentLength;
@@ -172,7 +175,7 @@ export function scanSegment(bytes: Buffer): SegmentScan {
       at = end;
     } else {
       if (damageStart < 0) damageStart = at;
-      at += 8;
+      at += isOfFile ? BATCH_HEADER_BYTES + header.contentLength : 8;
     }
   }
   if (damageStart >= 0) damaged.push({ start: damageStart, end: bytes.length });
@@ -206,9 +209,17 @@ export interface SegmentImage {
   readonly damaged: readonly { readonly start: number; readonly end: number }[];
 }
 
-/** Makes a segment's memory from the bytes of its file: those of a compacted one go back to their offsets. */
-export function imageOf(file: Buffer, extent: number): SegmentImage {
+/**
+ * Makes a segment's memory from the bytes of its file: those of a compacted one go back to their offsets.
+ * @param extent of the file header, or undefined when that cannot be proven: batches prove themselves
+ */
+export function imageOf(file: Buffer, extent: number | undefined): SegmentImage {
   const { batches, damaged } = scanSegment(file);
+  if (extent === undefined) {
+    const whole = batches.filter(({ header }) => !header.isCompacted);
+    const end = whole.length === 0 ? file.length : FILE_HEADER_BYTES;
+    return { bytes: file, batches: whole, damaged: file.length === 0 ? [] : [{ start: 0, end }, ...damaged] };
+  }
   if (extent === 0) return { bytes: file, batches, damaged };
   // Pages between the records are never touched, so they take no memory.
   const bytes = Buffer.allocUnsafeSlow(extent);

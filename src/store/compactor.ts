@@ -102,7 +102,7 @@ export class Compactor {
       journal.targets = compacted.targets;
       if (compacted.bytes.length * 2 > file.length) return;
       await replaceFile(fileSystem, path, compacted.bytes);
-      await this.log.journal!.letGo(journal);
+      await this.log.journal!.files.letGo(journal);
       this.options.onCompacted(journal.number, file.length, compacted.bytes.length);
     } finally {
       journal.commitsUnderWay--;

@@ -12,13 +12,11 @@
  */
 
 import type { Clock, Timer } from '../lib/clock.js';
-import { type OpenFile, writeFully } from '../lib/file-system.js';
 import { Watermark } from '../lib/watermark.js';
-import { ACK_CHUNK_ALIGNMENT_BYTES, encodeAcks } from './ack-format.js';
 import { BATCH_HEADER_BYTES, FILE_HEADER_BYTES, sealBatch, writeFileHeader } from './batch-format.js';
-import { acksPath, segmentPath } from './journal-files.js';
 import type { ResidencyOptions } from './residency.js';
 import type { Segment } from './segment.js';
+import { SegmentFiles } from './segment-files.js';
 import { SegmentJournal } from './segment-journal.js';
 import type { SyncMode } from './sync-mode.js';
 
@@ -53,6 +51,8 @@ export class Journal {
   /** What commits up to this number took with them is safe. */
   readonly durable = new Watermark();
   open: Segment | undefined;
+  /** The files of the segments; for the compactor too. */
+  readonly files: SegmentFiles;
   private readonly options: JournalOptions;
   private readonly addSegment: (byteLength: number, journal: SegmentJournal) => Segment;
   private readonly dropSegment: (segment: Segment) => void;
@@ -61,9 +61,6 @@ export class Journal {
   private lastSegmentNumber = 0;
   private dirty: DirtyRange[] = [];
   private readonly withAcks = new Set<Segment>();
-  private readonly unsynced = new Set<OpenFile>();
-  private readonly unsyncedAcks = new Set<OpenFile>();
-  private readonly openFiles = new Set<OpenFile>();
   /** Files on their way out: until they are gone for good, acks of their segment would be lost with a power cut. */
   private readonly removals = new Set<Promise<void>>();
   private leisureTimer: Timer | undefined;
@@ -79,6 +76,7 @@ export class Journal {
     dropSegment: (segment: Segment) => void,
   ) {
     this.options = options;
+    this.files = new SegmentFiles(options);
     this.addSegment = addSegment;
     this.dropSegment = dropSegment;
   }
@@ -111,7 +109,7 @@ export class Journal {
 
   /** A commit under way may have taken out some more, which it does not sync. */
   private get hasUnsafeAcks(): boolean {
-    return this.withAcks.size + this.unsynced.size + this.unsyncedAcks.size + this.removals.size > 0;
+    return this.withAcks.size + this.removals.size > 0 || this.files.hasUnsynced;
   }
 
   /** Where the next record goes, at the earliest. */
@@ -153,11 +151,13 @@ export class Journal {
   /** Nothing refers to the segment any more: its files go, unless it is still written to. */
   retire(segment: Segment): void {
     const journal = segment.journal!;
-    if (!journal.isSealed || journal.commitsUnderWay > 0) return;
+    if (!journal.isSealed || journal.isRetired || journal.commitsUnderWay > 0) return;
+    journal.isRetired = true;
     this.withAcks.delete(segment);
     this.dirty = this.dirty.filter((range) => range.segment !== segment);
     this.dropSegment(segment);
-    const removal = this.removeFiles(journal)
+    const removal = this.files
+      .remove(journal)
       .catch((error) => this.fail(error))
       .finally(() => this.removals.delete(removal));
     this.removals.add(removal);
@@ -170,21 +170,16 @@ export class Journal {
     void this.run();
   }
 
-  /** The file of a sealed segment was replaced: the old one is let go. */
-  async letGo(journal: SegmentJournal): Promise<void> {
-    const { file } = journal;
-    journal.file = undefined;
-    if (file === undefined) return;
-    this.unsynced.delete(file);
-    this.openFiles.delete(file);
-    await file.close();
+  /** Tries a write again that found the disk full; the owner calls it when space may be there again. */
+  retry(): void {
+    this.files.retry();
   }
 
   /** Makes everything safe, and closes the files. */
   async close(): Promise<void> {
     this.isClosing = true;
     this.leisureTimer?.cancel();
-    this.retry();
+    this.files.stopWaiting();
     await this.settled();
     if (!this.hasFailed) {
       this.isSyncingAcks = true;
@@ -192,7 +187,7 @@ export class Journal {
       await this.run();
     }
     await Promise.all(this.removals);
-    for (const file of this.openFiles) await file.close();
+    await this.files.closeAll();
   }
 
   /** Nothing is safe any more from here on. */
@@ -243,15 +238,17 @@ export class Journal {
     const segments = new Set([...acked, ...ranges.map(({ segment }) => segment)]);
     for (const segment of segments) segment.journal!.commitsUnderWay++;
     try {
-      for (const range of ranges) await this.writeRange(range);
-      for (const segment of acked) await this.writeAcks(segment);
+      for (const { segment, start, end } of ranges) {
+        await this.files.writeRange(segment.journal!, segment.bytes, start, end);
+      }
+      for (const segment of acked) await this.files.writeAcks(segment.journal!);
       const { syncMode } = this.options;
-      if (syncMode === 'always' || (syncMode === 'interval' && isSyncingAcks)) await sync(this.unsynced);
+      if (syncMode === 'always' || (syncMode === 'interval' && isSyncingAcks)) await this.files.syncLogs();
       if (isSyncingAcks && syncMode !== 'os') {
-        await sync(this.unsyncedAcks);
+        await this.files.syncAcks();
         await Promise.all(this.removals);
       }
-      if (syncMode === 'interval' && this.unsynced.size > 0) this.armLeisure();
+      if (syncMode === 'interval' && this.files.hasUnsyncedLogs) this.armLeisure();
     } finally {
       for (const segment of segments) segment.journal!.commitsUnderWay--;
     }
@@ -305,107 +302,4 @@ export class Journal {
     }
     return segment;
   }
-
-  private async writeRange({ segment, start, end }: DirtyRange): Promise<void> {
-    const journal = segment.journal!;
-    journal.file ??= await this.createFile(segmentPath(this.options.directory, journal.number));
-    const { file } = journal;
-    await this.writePatiently(file, segment.bytes, start, end - start, start);
-    this.unsynced.add(file);
-    journal.unwrittenRanges--;
-  }
-
-  private async writeAcks(segment: Segment): Promise<void> {
-    const journal = segment.journal!;
-    const path = acksPath(this.options.directory, journal.number);
-    const bytes = encodeAcks(journal.takeAcks());
-    journal.ackFile ??= await this.openAcks(path, journal);
-    const file = journal.ackFile;
-    await this.writePatiently(file, bytes, 0, bytes.length, journal.ackFileEnd);
-    journal.ackFileEnd += bytes.length;
-    this.unsyncedAcks.add(file);
-  }
-
-  /** A full disk is waited for: what was begun is written again at the same place, nothing is confirmed meanwhile. */
-  private async writePatiently(
-    file: OpenFile,
-    bytes: Uint8Array,
-    offset: number,
-    length: number,
-    position: number,
-  ): Promise<void> {
-    let wasFull = false;
-    for (;;) {
-      try {
-        await writeFully(file, bytes, offset, length, position);
-        if (wasFull) this.options.onFull(false);
-        return;
-      } catch (error) {
-        if (!isFullDisk(error) || this.isClosing) throw error;
-        if (!wasFull) this.options.onFull(true);
-        wasFull = true;
-        await this.retryLater();
-      }
-    }
-  }
-
-  private retryLater(): Promise<void> {
-    return new Promise((resolve) => {
-      this.retry = resolve;
-    });
-  }
-
-  /** Tries a write again that found the disk full; the owner calls it when space may be there again. */
-  retry: () => void = () => {};
-
-  private async createFile(path: string): Promise<OpenFile> {
-    const file = await this.options.fileSystem.open(path, 'create');
-    this.openFiles.add(file);
-    await this.options.fileSystem.syncDirectory(this.options.directory);
-    return file;
-  }
-
-  private async openAcks(path: string, journal: SegmentJournal): Promise<OpenFile> {
-    const { fileSystem } = this.options;
-    if (!(await fileSystem.exists(path))) return this.createFile(path);
-    const file = await fileSystem.open(path, 'readWrite');
-    this.openFiles.add(file);
-    // Behind a torn tail a chunk must still stand where it is looked for.
-    journal.ackFileEnd = ((await file.size()) + (ACK_CHUNK_ALIGNMENT_BYTES - 1)) & -ACK_CHUNK_ALIGNMENT_BYTES;
-    return file;
-  }
-
-  /** The log goes first: acks without their log are harmless, a log without its acks would come back. */
-  private async removeFiles(journal: SegmentJournal): Promise<void> {
-    const { fileSystem, directory } = this.options;
-    const path = segmentPath(directory, journal.number);
-    for (const file of [journal.file, journal.ackFile]) {
-      if (file === undefined) continue;
-      this.unsynced.delete(file);
-      this.unsyncedAcks.delete(file);
-      this.openFiles.delete(file);
-      await file.close();
-    }
-    if (await fileSystem.exists(path)) {
-      await fileSystem.unlink(path);
-      // Names reach the disk in any order, or not at all.
-      await fileSystem.syncDirectory(directory);
-    }
-    if (await fileSystem.exists(acksPath(directory, journal.number))) {
-      await fileSystem.unlink(acksPath(directory, journal.number));
-    }
-  }
-}
-
-/** An error from fdatasync is final: what it was about may be gone, and a second one would say nothing. */
-async function sync(files: Set<OpenFile>): Promise<void> {
-  for (const file of files) {
-    await file.dataSync();
-    files.delete(file);
-  }
-}
-
-function isFullDisk(error: unknown): boolean {
-  const code = (error as { code?: string }).code;
-  return code === 'ENOSPC' || code === 'EDQUOT';
 }

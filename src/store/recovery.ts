@@ -64,14 +64,12 @@ export async function recoverSegments(
     const isNewest = number === numbers.at(-1);
     const file = await readFile(fileSystem, segmentPath(directory, number));
     const header = readFileHeader(file);
-    const image =
-      header === undefined ? { bytes: file, batches: [], damaged: [] } : imageOf(file, header.extent);
+    const image = imageOf(file, header?.extent);
     const journal = new SegmentJournal(number);
     journal.isSealed = true;
     journal.writtenEnd = image.bytes.length;
     journal.damaged = image.damaged;
     const segment = log.restore(journal, image.bytes);
-    if (header === undefined && file.length > 0) visitor.onDamage(number, 0, file.length, isNewest);
     for (const { start, end } of image.damaged) {
       const isTail = isNewest && end === file.length;
       visitor.onDamage(number, start, end, isTail);

@@ -65,8 +65,8 @@ export class Residency {
       const whole = Buffer.allocUnsafeSlow(await file.size());
       const length = await readFully(file, whole, 0, whole.length, 0);
       const header = readFileHeader(whole.subarray(0, length));
-      const image = imageOf(whole.subarray(0, length), header?.extent ?? 0);
-      const damaged = header === undefined ? [{ start: 0, end: segment.end }] : [...image.damaged];
+      const image = imageOf(whole.subarray(0, length), header?.extent);
+      const damaged = [...image.damaged];
       const { bytes } = image;
       // What the file no longer has is damage too.
       if (bytes.length < segment.end) damaged.push({ start: bytes.length, end: segment.end });

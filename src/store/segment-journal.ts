@@ -32,6 +32,8 @@ export class SegmentJournal {
   damaged: readonly { readonly start: number; readonly end: number }[] = [];
   /** No record will be added. */
   isSealed = false;
+  /** Its files are on their way out: once only, or its slot would be given to two others. */
+  isRetired = false;
   /** Commits under way that read its memory or write its file. */
   commitsUnderWay = 0;
   private acks = Buffer.allocUnsafe(0);

@@ -180,7 +180,11 @@ export async function getMessage(durable: DurableBroker, queue: Queue): Promise<
 /** Every ready message of a queue; they stay unacked. */
 export async function drain(durable: DurableBroker, queue: Queue): Promise<GotMessage[]> {
   const messages: GotMessage[] = [];
-  for (let got = await getMessage(durable, queue); got !== undefined; got = await getMessage(durable, queue)) {
+  for (
+    let got = await getMessage(durable, queue);
+    got !== undefined;
+    got = await getMessage(durable, queue)
+  ) {
     messages.push(got);
   }
   return messages;
