@@ -67,6 +67,11 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
       epoch,
       clock: broker.clock,
       onDirty: () => broker.scheduler.scheduleCommit(),
+      prerequisite: () => {
+        const { definitions } = broker;
+        if (definitions === undefined || definitions.durable.value >= definitions.sequence) return undefined;
+        return definitions.durable.reaching(definitions.sequence);
+      },
       onFull: (isFull) => space.setFull(isFull),
       onFatal: options.onFatal,
       onDamage: (segmentNumber, start, end) => reportDamage(broker, segmentNumber, start, end, false),

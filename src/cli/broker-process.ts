@@ -14,6 +14,7 @@ import type { Logger } from '../lib/logger.js';
 import type { RunningServer, ServerOptions, startServer } from '../server/server.js';
 import { NewerFormatError } from '../store/batch-format.js';
 import type { DataDirectory, openDataDirectory } from '../store/data-directory.js';
+import { DamagedDefinitionsError } from '../store/definitions-log.js';
 import { CommandError, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_TERMINATED } from './command-error.js';
 import type { StartSettings } from './start-options.js';
 
@@ -167,7 +168,8 @@ function listenError(error: unknown, settings: StartSettings): unknown {
     readonly address?: string;
   };
   const { port } = settings;
-  if (error instanceof NewerFormatError) return failure(`${settings.dataDirectory}: ${error.message}`);
+  if (error instanceof NewerFormatError || error instanceof DamagedDefinitionsError)
+    return failure(`${settings.dataDirectory}: ${error.message}`);
   switch (code) {
     case 'EADDRINUSE':
       return failure(

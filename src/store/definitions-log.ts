@@ -10,8 +10,8 @@
  *             20  records, each one line of JSON with its line feed
  *
  * A chunk is one commit: it counts as a whole or not at all. The first chunk of a file is the state when it was
- * written, each later one what changed. Reading stops at the first chunk that cannot be proven: a torn tail, whose
- * records nobody was told of.
+ * written, each later one what changed. A chunk at the end that cannot be proven is a torn tail,
+ * whose records nobody was told of; one with proven chunks behind it is damage, and stops the start.
  */
 import { crc32 } from '../lib/checksum.js';
 import { type FileSystem, type OpenFile, readFully, writeFully } from '../lib/file-system.js';
@@ -41,7 +41,16 @@ export interface RecoveredDefinitions {
   readonly droppedBytes: number;
 }
 
-/** Reads what a data directory holds. @throws NewerFormatError */
+/** Definitions that were promised cannot be read: messages hang on them, so nothing is started without them. */
+export class DamagedDefinitionsError extends Error {
+  constructor(offset: number) {
+    super(
+      `definitions.log is damaged at byte ${offset}; restore it from a copy, or move the directory away to start afresh`,
+    );
+  }
+}
+
+/** Reads what a data directory holds. @throws NewerFormatError, DamagedDefinitionsError, with nothing touched */
 export async function readDefinitions(
   fileSystem: FileSystem,
   directory: string,
@@ -174,19 +183,29 @@ function encodeChunk(records: string): Buffer {
 function decode(bytes: Buffer): RecoveredDefinitions {
   const records: DefinitionRecord[] = [];
   let at = 0;
-  while (at + CHUNK_HEADER_BYTES <= bytes.length) {
-    const isHeader =
-      bytes.readUInt32LE(at) === CHUNK_MAGIC && bytes.readUInt32LE(at + 16) === crc32(bytes, at, at + 16);
-    if (!isHeader) break;
-    const version = bytes.readUInt32LE(at + 4);
-    if (version > FORMAT_VERSION) throw new NewerFormatError(version);
-    const start = at + CHUNK_HEADER_BYTES;
-    const end = start + bytes.readUInt32LE(at + 8);
-    if (end > bytes.length || bytes.readUInt32LE(at + 12) !== crc32(bytes, start, end)) break;
-    for (const line of bytes.toString('utf8', start, end).split('\n')) {
+  for (let end = provenEnd(bytes, at); end !== undefined; end = provenEnd(bytes, at)) {
+    for (const line of bytes.toString('utf8', at + CHUNK_HEADER_BYTES, end).split('\n')) {
       if (line !== '') records.push(JSON.parse(line) as DefinitionRecord);
     }
     at = end;
   }
+  // The first chunk has been synced before the file got its name, and chunks are written one behind the other: what
+  // is unproven there, or has a proven chunk behind it, is no torn tail.
+  let isDamage = at === 0 && bytes.length > 0;
+  for (let next = at + 1; next < bytes.length && !isDamage; next++) {
+    isDamage = provenEnd(bytes, next) !== undefined;
+  }
+  if (isDamage) throw new DamagedDefinitionsError(at);
   return { records, droppedBytes: bytes.length - at };
+}
+
+/** Where the chunk at `at` ends, or undefined unless it is whole. @throws NewerFormatError */
+function provenEnd(bytes: Buffer, at: number): number | undefined {
+  if (at + CHUNK_HEADER_BYTES > bytes.length || bytes.readUInt32LE(at) !== CHUNK_MAGIC) return undefined;
+  if (bytes.readUInt32LE(at + 16) !== crc32(bytes, at, at + 16)) return undefined;
+  const version = bytes.readUInt32LE(at + 4);
+  if (version > FORMAT_VERSION) throw new NewerFormatError(version);
+  const start = at + CHUNK_HEADER_BYTES;
+  const end = start + bytes.readUInt32LE(at + 8);
+  return end <= bytes.length && bytes.readUInt32LE(at + 12) === crc32(bytes, start, end) ? end : undefined;
 }

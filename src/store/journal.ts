@@ -26,6 +26,11 @@ export interface JournalOptions extends ResidencyOptions {
   /** Which opening of the data directory this is. */
   readonly epoch: number;
   readonly clock: Clock;
+  /**
+   * What else must be safe before a commit counts: the definitions of the queues its records name. Undefined when
+   * that is so already.
+   */
+  readonly prerequisite?: () => Promise<void> | undefined;
   /** There is something to commit: `commit` is called soon. */
   readonly onDirty: () => void;
   /** The disk is full (true), or takes writes again. */
@@ -235,6 +240,7 @@ export class Journal {
     this.dirty = [];
     this.withAcks.clear();
     this.isSyncingAcks = false;
+    const prerequisite = this.options.prerequisite?.();
     const segments = new Set([...acked, ...ranges.map(({ segment }) => segment)]);
     for (const segment of segments) segment.journal!.commitsUnderWay++;
     try {
@@ -249,6 +255,7 @@ export class Journal {
         await Promise.all(this.removals);
       }
       if (syncMode === 'interval' && this.files.hasUnsyncedLogs) this.armLeisure();
+      if (prerequisite !== undefined) await prerequisite;
     } finally {
       for (const segment of segments) segment.journal!.commitsUnderWay--;
     }

@@ -3,6 +3,7 @@ import { type FieldEntry, FieldTable } from '../../src/amqp/field-table.js';
 import { longstr, signedint } from '../../src/amqp/field-value.js';
 import type { BrokerExchange } from '../../src/broker/router.js';
 import type { VirtualHost } from '../../src/broker/virtual-host.js';
+import type { OpenFile, OpenMode } from '../../src/lib/file-system.js';
 import { SimulatedFileSystem } from '../../src/lib/simulated-file-system.js';
 import {
   type DurableBroker,
@@ -309,5 +310,47 @@ describe('a clean close', () => {
     const second = await openDurable(first.disk.powerCut());
     expect(await drainTexts(second, 'q')).toEqual([4, 5, 6, 7, 8, 9].map((i) => `message ${i}`));
     expect(second.complaints).toEqual([]);
+  });
+});
+
+/** A disk whose syncs of the definitions log wait until they are let through. */
+class SlowDefinitionsDisk extends SimulatedFileSystem {
+  isHeld = false;
+  private letThrough: () => void = () => {};
+
+  release(): void {
+    this.isHeld = false;
+    this.letThrough();
+  }
+
+  override async open(path: string, mode: OpenMode): Promise<OpenFile> {
+    const file = await super.open(path, mode);
+    if (!path.includes('definitions')) return file;
+    const dataSync = file.dataSync.bind(file);
+    file.dataSync = async () => {
+      if (this.isHeld) {
+        await new Promise<void>((resolve) => {
+          this.letThrough = resolve;
+        });
+      }
+      await dataSync();
+    };
+    return file;
+  }
+}
+
+describe('a message to a queue that was declared without waiting', () => {
+  it('is not confirmed before the queue is safe', async () => {
+    const disk = new SlowDefinitionsDisk(1);
+    const durable = await openDurable(disk);
+    disk.isHeld = true;
+    declareQueue(durable.virtualHost, 'q');
+    const commit = publish(durable, 'q', Buffer.from('m'));
+    await durable.settle();
+    const { durable: safe } = durable.broker.log.journal!;
+    expect(safe.value).toBeLessThan(commit);
+    disk.release();
+    await durable.settle();
+    expect(safe.value).toBeGreaterThanOrEqual(commit);
   });
 });
