@@ -69,8 +69,8 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
       onDirty: () => broker.scheduler.scheduleCommit(),
       prerequisite: () => {
         const { definitions } = broker;
-        if (definitions === undefined || definitions.durable.value >= definitions.sequence) return undefined;
-        return definitions.durable.reaching(definitions.sequence);
+        const isSafe = definitions === undefined || definitions.durable.value >= definitions.sequence;
+        return isSafe ? undefined : definitions.allSafe();
       },
       onFull: (isFull) => space.setFull(isFull),
       onFatal: options.onFatal,

@@ -24,11 +24,6 @@ export class Watermark {
     this.waiters.add(waiter);
   }
 
-  /** Resolves when the number has reached `value`. */
-  async reaching(value: number): Promise<void> {
-    while (this.reached < value) await new Promise<void>((resolve) => this.onceAdvanced(resolve));
-  }
-
   forget(waiter: () => void): void {
     this.waiters.delete(waiter);
   }

@@ -89,6 +89,16 @@ export class DefinitionsLog {
     return this.lastSequence;
   }
 
+  /** Resolves when everything appended until now is safe, or with false when the disk failed, now or before. */
+  async allSafe(): Promise<boolean> {
+    const sequence = this.lastSequence;
+    while (this.durable.value < sequence) {
+      if (this.hasFailed) return false;
+      await new Promise<void>((resolve) => this.idle.push(resolve));
+    }
+    return true;
+  }
+
   /** Starts a file of its own, with the state as it is now. */
   async open(): Promise<void> {
     await this.rewrite();

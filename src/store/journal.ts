@@ -28,9 +28,9 @@ export interface JournalOptions extends ResidencyOptions {
   readonly clock: Clock;
   /**
    * What else must be safe before a commit counts: the definitions of the queues its records name. Undefined when
-   * that is so already.
+   * that is so already; false when it will never be, which somebody else has reported.
    */
-  readonly prerequisite?: () => Promise<void> | undefined;
+  readonly prerequisite?: () => Promise<boolean> | undefined;
   /** There is something to commit: `commit` is called soon. */
   readonly onDirty: () => void;
   /** The disk is full (true), or takes writes again. */
@@ -255,7 +255,7 @@ export class Journal {
         await Promise.all(this.removals);
       }
       if (syncMode === 'interval' && this.files.hasUnsyncedLogs) this.armLeisure();
-      if (prerequisite !== undefined) await prerequisite;
+      if (prerequisite !== undefined && !(await prerequisite)) this.hasFailed = true;
     } finally {
       for (const segment of segments) segment.journal!.commitsUnderWay--;
     }
