@@ -117,7 +117,7 @@ export class Channel implements FrameSink {
     const bodySize = view.getUint32(start + 4) * 4_294_967_296 + view.getUint32(start + 8);
     if (bodySize > BODY_BYTES_MAX) {
       throw frameError(
-        `content body size ${exactBodySize(block, start)} exceeds maximum allowed size ${BODY_BYTES_MAX}`,
+        `content body size ${view.getBigUint64(start + 4)} exceeds maximum allowed size ${BODY_BYTES_MAX}`,
       );
     }
     this.header = block;
@@ -228,21 +228,23 @@ export class Channel implements FrameSink {
     this.assembly = undefined;
     this.publishedCount++;
     if ((this.publishBits & IMMEDIATE) !== 0) throw notImplemented('immediate=true');
-    target.resolveExchange();
+    const isRouteKnown = this.isRouteKnown();
+    if (!isRouteKnown) target.resolveExchange();
     scan.scan(header.bytes, this.headerStart + CONTENT_HEADER_FIXED_BYTES, this.headerEnd);
 
     const { notes } = this;
     notes.publishedMs = this.context.broker.receivedAtMs;
     notes.deadlineMs = Number.POSITIVE_INFINITY;
     let content = header;
-    if ((scan.flags & NEEDS_LOOK) !== 0) {
+    const needsLook = (scan.flags & NEEDS_LOOK) !== 0;
+    if (needsLook) {
       content = editContentHeader(this, target, scan, header, this.headerStart, this.headerEnd);
       if (content !== header) {
         this.headerStart = 0;
         this.headerEnd = content.bytes.length;
       }
     }
-    const route = target.findRoute();
+    const route = isRouteKnown && !needsLook ? target.route! : target.findRoute();
     if (this.transaction !== undefined) {
       const isMandatory = (this.publishBits & MANDATORY) !== 0;
       const held = this.write(content, body, bodyStart, assembly, 0);
@@ -262,6 +264,16 @@ export class Channel implements FrameSink {
     if (this.confirms === undefined) return;
     if (isAccepted) this.confirms.accept(durableCount > 0 ? this.log.journal!.nextCommit : 0);
     else this.confirms.reject();
+  }
+
+  /** Whether exchange, permission and route of the last publish stand: the target need not be asked then. */
+  private isRouteKnown(): boolean {
+    const { target, context } = this;
+    return (
+      target.route !== undefined &&
+      target.routerGeneration === context.virtualHost.router.generation &&
+      target.usersGeneration === context.broker.users.generation
+    );
   }
 
   /** Hands a record to every queue of its route. @returns false when one of them rejected it */
@@ -382,8 +394,4 @@ function notContentHeader(): Error {
 
 function notContentBody(): Error {
   return unexpectedFrame('expected content body, got non content body frame instead');
-}
-
-function exactBodySize(block: ByteBlock, start: number): bigint {
-  return block.view.getBigUint64(start + 4);
 }

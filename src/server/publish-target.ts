@@ -1,7 +1,8 @@
 /**
  * Where a channel publishes to: the exchange and routing key of the last publish, what is permitted there, and the
  * route. Publishers mostly repeat themselves, so everything found stays until the names change, or a change of
- * definitions or permissions makes it doubtful (two integers tell).
+ * definitions or permissions makes it doubtful (two integers tell). While it stands the channel takes `route` as it
+ * is, and asks nothing here.
  */
 import { accessRefused } from '../amqp/errors.js';
 import { decodeTable, FieldTable } from '../amqp/field-table.js';
@@ -20,9 +21,11 @@ export class PublishTarget implements RouteRequest {
 
   private readonly context: ConnectionContext;
   private exchange: BrokerExchange | undefined;
-  private route: Route | undefined;
-  private routerGeneration = -1;
-  private usersGeneration = -1;
+  /** The route of every message with these names; undefined when it is not known, or depends on the message. */
+  route: Route | undefined;
+  /** Of the router and of the users, when `exchange` and `route` were found. */
+  routerGeneration = -1;
+  usersGeneration = -1;
   /** Where the headers of the message at hand lie, undecoded; the end is 0 when it has none. */
   private headerBytes: Buffer | undefined;
   private headersStart = 0;
