@@ -7,6 +7,8 @@
  *   { t: 'exchange', vhost, name, type, autoDelete, internal, args }       { t: 'exchange-', vhost, name }
  *   { t: 'queue', vhost, name, id, autoDelete, args,                       { t: 'queue-', vhost, name, id }
  *     purgedSegment?, purgedOffset? }        (again, for a purge)
+ *   { t: 'unsure', id }, { t: 'closed' }    the last records of a broker that ended in order: in the queues named, and
+ *                                           only there, some messages were handed out that no ack file tells of
  *   { t: 'bind', vhost, source, kind, target, key, args }                  { t: 'unbind', ... }
  */
 import { encodeTable } from '../amqp/field-encoder.js';

@@ -2,11 +2,13 @@
  * What survives a restart: opens a data directory, makes the definitions again, puts the messages back into their
  * queues, and from then on keeps both. Listeners open afterwards.
  */
+import { IMAGE_DEADLINE_MS } from '../amqp/message-image.js';
 import type { FileSystem } from '../lib/file-system.js';
 import { RESIDENT_BYTES_MAX, SEGMENT_FILE_BYTES } from '../lib/limits.js';
 import type { Queue } from '../queues/queue.js';
+import { HandOut } from '../queues/ready-index.js';
 import { Compactor } from '../store/compactor.js';
-import { DefinitionsLog, readDefinitions } from '../store/definitions-log.js';
+import { type DefinitionRecord, DefinitionsLog, readDefinitions } from '../store/definitions-log.js';
 import { findSegments, type RecoveryVisitor, recoverSegments } from '../store/recovery.js';
 import type { SyncMode } from '../store/sync-mode.js';
 import type { Broker } from './broker.js';
@@ -25,6 +27,8 @@ export interface PersistenceOptions {
   readonly segmentBytes?: number;
   /** Bytes of durable segments kept in memory. */
   readonly residentBytesMax?: number;
+  /** Bytes read back at a time. */
+  readonly readBlockBytes?: number;
 }
 
 export interface Persistence {
@@ -42,6 +46,7 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
   const segmentNumbers = await findSegments(fileSystem, messages);
 
   let epoch = 1;
+  const handOutOf = handOutJudge(records);
   for (const record of records) {
     if (record['t'] === 'broker') {
       epoch = Number(record['epoch']) + 1;
@@ -66,6 +71,8 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
       syncMode: options.syncMode,
       epoch,
       clock: broker.clock,
+      inspect: hasDeadline,
+      ...(options.readBlockBytes !== undefined && { readBlockBytes: options.readBlockBytes }),
       onDirty: () => broker.scheduler.scheduleCommit(),
       prerequisite: () => {
         const { definitions } = broker;
@@ -87,9 +94,14 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
       broker.continueQueueIds(queueId);
       return isKept(queueId, segmentNumber, offset);
     },
-    onMessage: (queueId, position) => {
-      queues.get(queueId)!.recover(position);
+    recoversByMessage: (queueId) => queues.get(queueId)!.recoversByMessage,
+    onMessage: (queueId, position, returnCount) => {
+      queues.get(queueId)!.recover(position, returnCount > 0 ? HandOut.Noted : handOutOf(queueId));
       messageCount++;
+    },
+    onRun: (queueId, run) => {
+      queues.get(queueId)!.recoverRun(run, handOutOf(queueId));
+      messageCount += run.count;
     },
     onDamage: (number, start, end, isTail) => reportDamage(broker, number, start, end, isTail),
   });
@@ -136,7 +148,13 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
     close: async () => {
       space.stop();
       await compactor.stop();
-      await journal!.close();
+      if (await journal!.close()) {
+        await broker.log.hintAll();
+        for (const { id, isHandOutNoted } of durableQueues(broker).values()) {
+          if (!isHandOutNoted) definitions.append({ t: 'unsure', id });
+        }
+        definitions.append({ t: 'closed' });
+      }
       await definitions.close();
     },
   };
@@ -159,6 +177,21 @@ function keeperOf(queues: ReadonlyMap<number, Queue>): RecoveryVisitor['isKept']
     if (segmentNumber !== purgeMark.segmentNumber) return segmentNumber > purgeMark.segmentNumber;
     return offset >= purgeMark.offset;
   };
+}
+
+/**
+ * What is known of the messages of a queue that never came back to it. After a crash nobody knows
+ * what was out; a broker that ended in order says of which queues it did not know either.
+ */
+function handOutJudge(records: readonly DefinitionRecord[]): (queueId: number) => HandOut {
+  if (records.at(-1)?.['t'] !== 'closed') return () => HandOut.Presumed;
+  const unsure = new Set(records.filter(({ t }) => t === 'unsure').map(({ id }) => Number(id)));
+  return (queueId) => (unsure.has(queueId) ? HandOut.Presumed : HandOut.Never);
+}
+
+/** A message with an expiration of its own makes its queue look at deadlines. */
+function hasDeadline(view: DataView, image: number): boolean {
+  return view.getFloat64(image + IMAGE_DEADLINE_MS, true) !== Number.POSITIVE_INFINITY;
 }
 
 function reportDamage(

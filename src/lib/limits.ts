@@ -68,11 +68,14 @@ export const SHUTDOWN_TIMEOUT_MS = 3_000;
 /** x-max-priority (rabbitmq.com/docs/priority): one octet on the wire. */
 export const PRIORITY_MAX = 255;
 
-/** Size of a durable segment and its file: a few thousand messages are read back at a time. */
+/** Size of a durable segment and its file: few files, and each goes as soon as its messages are gone. */
 export const SEGMENT_FILE_BYTES = 8_388_608;
 
 /** Durable segments kept in memory: consumers that lag less than this never wait for the disk. */
 export const RESIDENT_BYTES_MAX = 33_554_432;
+
+/** What is read back of a segment at a time, rounded up to whole batches: long reads, but not for a few messages. */
+export const READ_BLOCK_BYTES = 1_048_576;
 
 /** Default of `--disk-free-limit`: RabbitMQ's 50 MB. */
 export const DISK_FREE_BYTES_MIN_DEFAULT = 50_000_000;

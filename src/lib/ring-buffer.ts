@@ -20,6 +20,14 @@ export class RingBuffer<T> {
     this.count++;
   }
 
+  /** Puts an item before the first. */
+  unshift(item: T): void {
+    if (this.count === this.slots.length) this.grow();
+    this.head = (this.head - 1) & (this.slots.length - 1);
+    this.slots[this.head] = item;
+    this.count++;
+  }
+
   peek(): T | undefined {
     return this.count === 0 ? undefined : this.slots[this.head];
   }

@@ -17,6 +17,7 @@ import type { FieldTable } from '../amqp/field-table.js';
 import { IMAGE_DEADLINE_MS, IMAGE_PRIORITY } from '../amqp/message-image.js';
 import { QUEUE_RUN_MESSAGES_MAX } from '../lib/limits.js';
 import type { MessageLog } from '../store/message-log.js';
+import type { ColdRun } from './cold-run.js';
 import { ConsumerList } from './consumer-list.js';
 import { LengthLimit } from './length-limit.js';
 import { MessageExpiry } from './message-expiry.js';
@@ -33,7 +34,8 @@ import type {
 import type { QueueSettings } from './queue-arguments.js';
 import { QueueIndex } from './queue-index.js';
 import { QueueLease } from './queue-lease.js';
-import type { ReadyIndex } from './ready-index.js';
+import { ReadyHead } from './ready-head.js';
+import type { HandOut, ReadyIndex } from './ready-index.js';
 
 /** A purge of fewer messages acknowledges each; a mark costs a record of the definitions log. */
 const PURGE_MARK_MESSAGES_MIN = 1000;
@@ -52,11 +54,14 @@ export class ClassicQueue implements Queue {
   purgeMark: PurgeMark | undefined;
   lastSequence = 0;
   lastRedelivered = false;
+  /** What is limited or ordered by what messages hold cannot take them as runs. */
+  readonly recoversByMessage: boolean;
 
   private readonly log: MessageLog;
   private readonly host: QueueHost;
   private readonly virtualHostName: string;
   private readonly index: ReadyIndex;
+  private readonly head: ReadyHead;
   private readonly consumers = new ConsumerList();
   private readonly lease: QueueLease | undefined;
   private readonly isSingleActive: boolean;
@@ -83,10 +88,13 @@ export class ClassicQueue implements Queue {
     this.virtualHostName = virtualHostName;
     this.log = log;
     this.host = host;
-    this.index =
-      settings.maxPriority === undefined ? new QueueIndex() : new PriorityIndex(settings.maxPriority);
-    this.isSingleActive = settings.singleActiveConsumer;
     this.limit = LengthLimit.of(settings, log);
+    this.recoversByMessage = this.limit !== undefined || settings.maxPriority !== undefined;
+    const cooler = this.durable && !this.recoversByMessage ? log : undefined;
+    this.index =
+      settings.maxPriority === undefined ? new QueueIndex(cooler) : new PriorityIndex(settings.maxPriority);
+    this.head = new ReadyHead(this, this.index, log);
+    this.isSingleActive = settings.singleActiveConsumer;
     this.messageTtlMs = settings.messageTtlMs ?? Number.POSITIVE_INFINITY;
     this.isPlain =
       this.limit === undefined && settings.messageTtlMs === undefined && settings.maxPriority === undefined;
@@ -114,11 +122,15 @@ export class ClassicQueue implements Queue {
     if (this.expiry !== undefined) this.dropExpired();
     for (let budget = QUEUE_RUN_MESSAGES_MAX; index.length > 0; budget--) {
       const consumer = this.nextConsumer();
-      if (consumer === undefined || !this.isHeadReadable() || index.length === 0) break;
-      if (budget === 0) return true;
+      if (consumer === undefined || !this.head.isReadable() || index.length === 0) break;
+      if (budget === 0) {
+        this.head.readAhead();
+        return true;
+      }
       this.handOut(consumer);
       if (this.expiry !== undefined) this.dropExpired();
     }
+    this.head.readAhead();
     return false;
   }
 
@@ -147,6 +159,7 @@ export class ClassicQueue implements Queue {
     }
     this.unackedCount--;
     this.index.restore(position, sequence);
+    if (this.durable) this.log.noteReturn(position, this.id);
     if (this.consumers.size > 0) this.host.scheduleRun(this);
     if (this.limit !== undefined) {
       this.limit.add(position);
@@ -201,10 +214,11 @@ export class ClassicQueue implements Queue {
     // One record says that everything before it is gone, unless somebody still holds some of it.
     const isMarked =
       count >= PURGE_MARK_MESSAGES_MIN && this.unackedCount === 0 && this.host.markPurged(this);
-    for (let i = 0; i < count; i++) {
-      if (isMarked) this.log.release(this.index.shift());
-      else this.forget(this.index.shift());
-    }
+    const isNoted = this.durable && !this.isDeleted && !isMarked;
+    this.index.clear(
+      (position) => (isMarked ? this.log.release(position) : this.forget(position)),
+      (run) => this.log.releaseRun(run, isNoted ? this.id : undefined),
+    );
     this.limit?.clear();
     this.expiry?.stop();
     return count;
@@ -221,10 +235,24 @@ export class ClassicQueue implements Queue {
     else this.log.release(position);
   }
 
-  recover(position: number): void {
-    this.index.recover(position, this.settings.maxPriority === undefined ? 0 : this.priorityOf(position));
+  recover(position: number, handOut: HandOut): void {
+    const priority = this.settings.maxPriority === undefined ? 0 : this.priorityOf(position);
+    this.index.recover(position, handOut, priority);
     this.limit?.add(position);
-    this.expiry ??= this.mayExpire(position) ? this.newExpiry() : undefined;
+    // What cannot be read now has no deadline of its own: its hint says so.
+    const mayExpire = this.log.isReadable(position)
+      ? this.mayExpire(position)
+      : this.messageTtlMs !== Number.POSITIVE_INFINITY;
+    this.expiry ??= mayExpire ? this.newExpiry() : undefined;
+  }
+
+  get isHandOutNoted(): boolean {
+    return this.unackedCount === 0 && !this.index.hasPresumedHandOuts;
+  }
+
+  recoverRun(run: ColdRun, handOut: HandOut): void {
+    this.index.recoverRun(run, handOut);
+    this.expiry ??= this.messageTtlMs === Number.POSITIVE_INFINITY ? undefined : this.newExpiry();
   }
 
   stop(): void {
@@ -232,28 +260,17 @@ export class ClassicQueue implements Queue {
     this.expiry?.stop();
   }
 
-  /** Whether the first ready message can be read now; if not, it is read in and the queue runs then. */
   isHeadReadable(): boolean {
-    for (let position = this.index.peek(); position >= 0; position = this.index.peek()) {
-      if (!this.log.isReadable(position)) {
-        this.fetchHead(() => this.host.scheduleRun(this));
-        return false;
-      }
-      if (!this.log.isDamaged(position)) return true;
-      // It was reported when it was read; a damaged message is lost, and stands in nobody's way.
-      this.forget(this.index.shift());
-    }
-    return true;
+    this.catchUp();
+    return this.head.isReadable();
   }
 
   fetchHead(onReadable: () => void): void {
-    const position = this.index.peek();
-    // Held meanwhile, so that the segment does not go while it is read.
-    this.log.retain(position, 1);
-    this.log.fetch(position, () => {
-      this.log.release(position);
-      onReadable();
-    });
+    this.head.fetch(onReadable);
+  }
+
+  onHeadReadable(): void {
+    this.host.scheduleRun(this);
   }
 
   delete(): number {
@@ -295,7 +312,7 @@ export class ClassicQueue implements Queue {
     }
     // What a consumer takes at once is neither one too many nor too late, be its time to live zero.
     for (let taker = this.nextConsumer(); taker !== undefined; taker = this.nextConsumer()) {
-      if (!this.isHeadReadable() || this.index.length === 0) break;
+      if (!this.head.isReadable() || this.index.length === 0) break;
       this.handOut(taker);
       if (this.index.length === 0) return true;
     }
@@ -344,7 +361,7 @@ export class ClassicQueue implements Queue {
     const limit = this.limit!;
     if (!limit.dropsHead) return;
     while (limit.isExceededBy(this.index.length)) {
-      if (limit.countsBytes && !this.isHeadReadable()) return;
+      if (limit.countsBytes && !this.head.isReadable()) return;
       this.drop('maxlen');
     }
   }
@@ -355,7 +372,7 @@ export class ClassicQueue implements Queue {
     if (index.length === 0) return;
     const expiry = this.expiry!;
     const nowMs = this.host.clock.nowMs();
-    while (this.isHeadReadable() && index.length > 0) {
+    while (this.head.isReadable() && index.length > 0) {
       const deadlineMs = expiry.deadlineOf(index.peek());
       if (deadlineMs > nowMs) return expiry.watch(deadlineMs);
       this.drop('expired');

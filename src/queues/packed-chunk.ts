@@ -28,8 +28,8 @@ export function packChunk(positions: Float64Array): PackedChunk | undefined {
   return { first, stride: 0, steps };
 }
 
-/** Writes the positions of a packed chunk into `positions`. */
-export function unpackChunk(chunk: PackedChunk, positions: Float64Array): void {
+/** Writes the positions of a packed chunk into `positions`, and returns those. */
+export function unpackChunk(chunk: PackedChunk, positions: Float64Array): Float64Array {
   const { stride, steps } = chunk;
   let position = chunk.first;
   positions[0] = position;
@@ -37,4 +37,5 @@ export function unpackChunk(chunk: PackedChunk, positions: Float64Array): void {
     position += steps === undefined ? stride : steps[i]!;
     positions[i] = position;
   }
+  return positions;
 }

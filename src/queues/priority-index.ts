@@ -3,7 +3,7 @@
  * the highest first, first in first out within a level. A message above the highest level counts as the highest.
  */
 import { QueueIndex } from './queue-index.js';
-import type { ReadyIndex } from './ready-index.js';
+import type { HandOut, ReadyIndex } from './ready-index.js';
 
 /** Sequence numbers carry the level: sequence * LEVELS + level. */
 const LEVELS = 256;
@@ -23,13 +23,17 @@ export class PriorityIndex implements ReadyIndex {
     this.levels = new Array<QueueIndex | undefined>(highest + 1).fill(undefined);
   }
 
+  get hasPresumedHandOuts(): boolean {
+    return this.levels.some((level) => level?.hasPresumedHandOuts === true);
+  }
+
   push(position: number, priority: number): void {
     this.level(Math.min(priority, this.highest)).push(position);
     this.length++;
   }
 
-  recover(position: number, priority: number): void {
-    this.level(Math.min(priority, this.highest)).recover(position);
+  recover(position: number, handOut: HandOut, priority: number): void {
+    this.level(Math.min(priority, this.highest)).recover(position, handOut);
     this.length++;
   }
 
@@ -50,6 +54,31 @@ export class PriorityIndex implements ReadyIndex {
   restore(position: number, sequence: number): void {
     this.level(sequence % LEVELS).restore(position, Math.floor(sequence / LEVELS));
     this.length++;
+  }
+
+  recoverRun(): never {
+    throw new Error('a run does not tell the priorities of its messages');
+  }
+
+  /** No level is ever cold: the log does not know priorities. */
+  get coldHead(): undefined {
+    return undefined;
+  }
+
+  get nextRun(): undefined {
+    return undefined;
+  }
+
+  peekBehindHead(): number {
+    return this.length === 0 ? -1 : this.levels[this.firstLevel()]!.peekBehindHead();
+  }
+
+  warm(): boolean {
+    return false;
+  }
+
+  clear(visit: (position: number) => void): void {
+    while (this.length > 0) visit(this.shift());
   }
 
   private firstLevel(): number {

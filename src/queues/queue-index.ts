@@ -1,16 +1,22 @@
 /**
- * The ready order of a queue: positions in the message log, first in first out, in chunks of typed arrays.
+ * The ready order of a queue: positions in the message log, first in first out.
  *
  * Every message a queue accepts gets the next sequence number, which is its place in the order for good. Fresh
  * messages are a dense run of sequence numbers, so theirs are not stored; messages that were handed out and came
  * back go to `ReturnedMessages`, ordered by theirs, and all of them precede the fresh ones.
  *
- *   head chunk | packed ... packed | last few chunks, tail
+ *   returned | head | cold ... cold | packed ... packed | loose ... loose | tail
+ *                     ColdRun         PackedChunk         Float64Array
  *
- * The chunks between the head and the tail of a deep queue are packed, and unpacked as they become the head.
+ * Positions are pushed to the tail and shifted from the head, chunks of typed arrays. In a deep queue the chunks
+ * between them are packed, and once their segment of the log can tell which records the queue has in it, nothing is
+ * kept of them but a run: its ends and its length. A run that comes to the head has to be warmed: the queue asks the
+ * log for its positions.
  */
+import { RingBuffer } from '../lib/ring-buffer.js';
+import type { ColdRun, Cooler } from './cold-run.js';
 import { type PackedChunk, packChunk, unpackChunk } from './packed-chunk.js';
-import type { ReadyIndex } from './ready-index.js';
+import { HandOut, type ReadyIndex } from './ready-index.js';
 import { ReturnedMessages } from './returned-messages.js';
 
 /** Entries of a chunk: 4 KiB, so an empty queue costs nothing and a short one little. */
@@ -18,31 +24,47 @@ const CHUNK_ENTRIES = 512;
 
 const EMPTY_CHUNK = new Float64Array(0);
 
-/** Chunks at either end that stay as they are: a queue this short is never packed. */
-const LOOSE_CHUNKS = 8;
+/** Chunks before the tail that stay as they are: a queue of fewer messages is never packed. */
+const LOOSE_CHUNKS_MAX = 16;
+
+/** Packed chunks that may become cold with each chunk that is filled: more than come. */
+const COOLED_CHUNKS_MAX = 2;
 
 export class QueueIndex implements ReadyIndex {
-  private chunks: (Float64Array | PackedChunk)[] = [];
-  /** The chunk that `push` fills, and the one that `shift` empties. */
-  private tail: Float64Array = EMPTY_CHUNK;
   private head: Float64Array = EMPTY_CHUNK;
-  private headChunk = 0;
   private headEntry = 0;
+  private readonly cold = new RingBuffer<ColdRun | Float64Array>(2);
+  /** The last of `cold`, while it may grow: nobody has looked at it yet. */
+  private growingRun: { first: number; last: number; count: number } | undefined;
+  private readonly packed = new RingBuffer<PackedChunk | Float64Array>(2);
+  private readonly loose = new RingBuffer<Float64Array>(2);
+  private tail: Float64Array = EMPTY_CHUNK;
   private tailEntry = CHUNK_ENTRIES;
   private spare: Float64Array | undefined;
   private freshCount = 0;
   private headSequence = 0;
-  /** Entries below this sequence number were there before a restart. */
-  private recoveredEnd = 0;
+  /** Entries below these sequence numbers were handed out before a restart; by a note or presumedly, and presumedly. */
+  private handedOutEnd = 0;
+  private presumedEnd = 0;
   private readonly returned = new ReturnedMessages();
+  private readonly cooler: Cooler | undefined;
 
   /** Sequence number of the entry that the last `shift` took. */
   lastSequence = 0;
   /** Whether the entry that the last `shift` took had been handed out before. */
   lastRedelivered = false;
 
+  /** @param cooler absent: every position stays in memory */
+  constructor(cooler?: Cooler) {
+    this.cooler = cooler;
+  }
+
   get length(): number {
     return this.freshCount + this.returned.length;
+  }
+
+  get hasPresumedHandOuts(): boolean {
+    return this.presumedEnd > this.headSequence;
   }
 
   push(position: number): void {
@@ -51,12 +73,19 @@ export class QueueIndex implements ReadyIndex {
     this.freshCount++;
   }
 
-  recover(position: number): void {
+  recover(position: number, handOut: HandOut): void {
     this.push(position);
-    this.recoveredEnd = this.headSequence + this.freshCount;
+    this.markRecovered(handOut);
   }
 
-  /** Takes the first entry. The index must not be empty. */
+  recoverRun(run: ColdRun, handOut: HandOut): void {
+    this.freeze();
+    this.cold.push(run);
+    this.freshCount += run.count;
+    this.markRecovered(handOut);
+  }
+
+  /** Takes the first entry. There must be one, and it must not be cold. */
   shift(): number {
     if (this.returned.length > 0) {
       this.lastSequence = this.returned.firstSequence;
@@ -64,18 +93,17 @@ export class QueueIndex implements ReadyIndex {
       return this.returned.shift();
     }
     const position = this.head[this.headEntry++]!;
-    this.lastRedelivered = this.headSequence < this.recoveredEnd;
+    this.lastRedelivered = this.headSequence < this.handedOutEnd;
     this.lastSequence = this.headSequence++;
     this.freshCount--;
-    if (this.headEntry === CHUNK_ENTRIES) this.dropHeadChunk();
-    else if (this.freshCount === 0) this.rewind();
+    if (this.freshCount === 0) this.rewind();
+    else if (this.headEntry === this.head.length) this.nextHead();
     return position;
   }
 
-  /** The first entry's position without taking it, or -1. */
   peek(): number {
     if (this.returned.length > 0) return this.returned.firstPosition;
-    return this.freshCount === 0 ? -1 : this.head[this.headEntry]!;
+    return this.freshCount > 0 && this.headEntry < this.head.length ? this.head[this.headEntry]! : -1;
   }
 
   /** Puts back an entry that `shift` took, at the place its sequence number gives it. */
@@ -83,48 +111,150 @@ export class QueueIndex implements ReadyIndex {
     this.returned.add(position, sequence);
   }
 
-  private addChunk(): void {
-    const { chunks } = this;
-    this.tail = this.spare ?? new Float64Array(CHUNK_ENTRIES);
-    this.spare = undefined;
-    this.tailEntry = 0;
-    if (chunks.length === this.headChunk) this.head = this.tail;
-    chunks.push(this.tail);
-    const middle = chunks.length - 1 - LOOSE_CHUNKS;
-    const chunk = middle >= this.headChunk + LOOSE_CHUNKS ? chunks[middle] : undefined;
-    if (chunk instanceof Float64Array) chunks[middle] = packChunk(chunk) ?? chunk;
+  get coldHead(): ColdRun | undefined {
+    const isHeadCold = this.freshCount > 0 && this.headEntry === this.head.length;
+    return isHeadCold && this.returned.length === 0 ? this.nextRun : undefined;
   }
 
-  private dropHeadChunk(): void {
-    const emptied = this.head;
-    const { chunks } = this;
-    chunks[this.headChunk++] = EMPTY_CHUNK;
-    this.headEntry = 0;
-    if (this.headChunk === chunks.length) {
-      chunks.length = 0;
-      this.headChunk = 0;
-      this.tailEntry = CHUNK_ENTRIES;
-      this.spare = emptied;
-      return;
+  get nextRun(): ColdRun | undefined {
+    const first = this.cold.peek();
+    if (first === undefined || first instanceof Float64Array) return undefined;
+    if (first === this.growingRun) this.growingRun = undefined;
+    return first;
+  }
+
+  peekBehindHead(): number {
+    const next = this.cold.peek() ?? this.packed.peek() ?? this.loose.peek();
+    if (next === undefined) return -1;
+    return next instanceof Float64Array ? next[0]! : next.first;
+  }
+
+  warm(run: ColdRun, positions: Float64Array): boolean {
+    if (this.cold.peek() !== run) return false;
+    const lost = run.count - positions.length;
+    this.freshCount -= lost;
+    if (this.handedOutEnd > this.headSequence) this.handedOutEnd -= lost;
+    if (this.presumedEnd > this.headSequence) this.presumedEnd -= lost;
+    this.cold.shift();
+    if (positions.length > 0) this.cold.unshift(positions);
+    if (this.freshCount === 0) this.rewind();
+    else if (this.headEntry === this.head.length) this.nextHead();
+    return true;
+  }
+
+  clear(visit: (position: number) => void, visitRun: (run: ColdRun) => void): void {
+    while (this.length > 0) {
+      const run = this.coldHead;
+      if (run === undefined) {
+        visit(this.shift());
+        continue;
+      }
+      visitRun(run);
+      this.headSequence += run.count;
+      this.freshCount -= run.count;
+      this.cold.shift();
+      if (this.freshCount === 0) this.rewind();
+      else this.nextHead();
     }
-    const next = chunks[this.headChunk]!;
-    if (next instanceof Float64Array) {
-      this.head = next;
-      this.spare = emptied;
-    } else {
-      unpackChunk(next, emptied);
-      this.head = emptied;
-      chunks[this.headChunk] = emptied;
-    }
-    if (this.headChunk >= 64 && this.headChunk * 2 >= chunks.length) {
-      this.chunks = chunks.slice(this.headChunk);
-      this.headChunk = 0;
-    }
+  }
+
+  /** What is handed out is the oldest: all that precedes a message that was handed out counts as such. */
+  private markRecovered(handOut: HandOut): void {
+    const end = this.headSequence + this.freshCount;
+    if (handOut !== HandOut.Never) this.handedOutEnd = end;
+    if (handOut === HandOut.Presumed) this.presumedEnd = end;
+  }
+
+  private addChunk(): void {
+    const full = this.tail;
+    this.tail = this.takeSpare();
+    this.tailEntry = 0;
+    if (this.freshCount === 0) return this.setHead(this.tail);
+    if (full !== this.head && full.length > 0) this.loose.push(full);
+    if (this.loose.length <= LOOSE_CHUNKS_MAX) return;
+    const chunk = this.loose.shift()!;
+    this.packed.push(packChunk(chunk) ?? chunk);
+    if (this.cooler !== undefined) this.cool(this.cooler);
   }
 
   /** An index that ran empty starts its chunk anew: consumers that keep up stay within one chunk. */
   private rewind(): void {
-    this.headEntry = 0;
-    this.tailEntry = 0;
+    if (this.tail.length > 0) this.tailEntry = 0;
+    this.setHead(this.tail);
   }
+
+  /** The head is empty: what comes next takes its place, unless that has to be warmed first. */
+  private nextHead(): void {
+    if (this.head.length === CHUNK_ENTRIES) this.spare = this.head;
+    if (this.nextRun !== undefined) return this.setHead(EMPTY_CHUNK);
+    const next = (this.cold.shift() as Float64Array | undefined) ?? this.packed.shift() ?? this.loose.shift();
+    if (next === undefined) this.setHead(this.tail);
+    else if (next instanceof Float64Array) this.setHead(next);
+    else this.setHead(unpackChunk(next, this.takeSpare()));
+  }
+
+  private setHead(chunk: Float64Array): void {
+    this.head = chunk;
+    this.headEntry = 0;
+  }
+
+  private takeSpare(): Float64Array {
+    const chunk = this.spare ?? new Float64Array(CHUNK_ENTRIES);
+    this.spare = undefined;
+    return chunk;
+  }
+
+  /** Everything behind the head becomes part of the cold stretch, as it is: a run is to follow it. */
+  private freeze(): void {
+    for (let chunk = this.packed.shift(); chunk !== undefined; chunk = this.packed.shift()) {
+      this.cold.push(unpacked(chunk));
+    }
+    for (let chunk = this.loose.shift(); chunk !== undefined; chunk = this.loose.shift()) {
+      this.cold.push(chunk);
+    }
+    if (this.freshCount === 0) this.setHead(EMPTY_CHUNK);
+    else if (this.head === this.tail) this.head = this.tail.slice(0, this.tailEntry);
+    else if (this.tail.length > 0) this.cold.push(this.tail.slice(0, this.tailEntry));
+    this.tail = EMPTY_CHUNK;
+    this.tailEntry = CHUNK_ENTRIES;
+    this.growingRun = undefined;
+  }
+
+  /** The oldest packed chunks, as far as the log can find their positions again, become runs. */
+  private cool(cooler: Cooler): void {
+    for (let budget = COOLED_CHUNKS_MAX; budget > 0; budget--) {
+      const chunk = this.packed.peek();
+      if (chunk === undefined) return;
+      const positions = unpacked(chunk);
+      // Segments leave memory in the order in which they were filled, so the last position speaks for the others.
+      if (cooler.countCoolable(positions, positions.length - 1) === 0) return;
+      this.packed.shift();
+      for (let from = 0; from < positions.length; ) from = this.coolFrom(positions, from, cooler);
+    }
+  }
+
+  /** Makes a run of the positions from `from` on, or keeps them. @returns where the next ones begin */
+  private coolFrom(positions: Float64Array, from: number, cooler: Cooler): number {
+    const count = cooler.countCoolable(positions, from);
+    if (count <= 0) {
+      this.cold.push(from === 0 ? positions : positions.slice(from));
+      this.growingRun = undefined;
+      return positions.length;
+    }
+    const first = positions[from]!;
+    const last = positions[from + count - 1]!;
+    const { growingRun } = this;
+    if (growingRun !== undefined && cooler.isSameSegment(growingRun.last, first)) {
+      growingRun.last = last;
+      growingRun.count += count;
+    } else {
+      this.growingRun = { first, last, count };
+      this.cold.push(this.growingRun);
+    }
+    return from + count;
+  }
+}
+
+function unpacked(chunk: PackedChunk | Float64Array): Float64Array {
+  return chunk instanceof Float64Array ? chunk : unpackChunk(chunk, new Float64Array(CHUNK_ENTRIES));
 }

@@ -8,7 +8,9 @@
  */
 import type { FieldTable } from '../amqp/field-table.js';
 import type { Clock } from '../lib/clock.js';
+import type { ColdRun } from './cold-run.js';
 import type { QueueSettings, QueueType } from './queue-arguments.js';
+import type { HandOut } from './ready-index.js';
 
 /** What a queue needs to know of a consumer. */
 export interface Consumer {
@@ -93,8 +95,17 @@ export interface Queue extends QueueProperties {
   touch(): void;
   /** A dead message has been handed over, or has nowhere to go: its reference is given back. */
   forget(position: number): void;
-  /** Puts back a message that a restart interrupted; it counts as delivered before. */
-  recover(position: number): void;
+  /**
+   * Whether the log knows of each waiting message if it was handed out: not of what is out now, nor of what a crash
+   * made count as such.
+   */
+  readonly isHandOutNoted: boolean;
+  /** Whether `recover` has to see every message: then none may come as a run, or unreadable. */
+  readonly recoversByMessage: boolean;
+  /** Puts back a message that a restart interrupted. */
+  recover(position: number, handOut: HandOut): void;
+  /** As `recover`, for all messages of a run. */
+  recoverRun(run: ColdRun, handOut: HandOut): void;
   /** Ends the timers: the broker is closing. */
   stop(): void;
   /** Drops the ready messages. @returns how many there were */

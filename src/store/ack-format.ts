@@ -1,5 +1,5 @@
 /**
- * The bytes of an ack file: which records of a segment are not needed any more, by which queue.
+ * The bytes of an ack file: what became of the records of a segment, queue by queue.
  *
  *   chunk     0   u32  magic "LVRA"
  *             4   u32  bytes of the entries that follow (a multiple of 8)
@@ -7,11 +7,15 @@
  *             12  u32  CRC-32 of bytes 0 to 11
  *             16  entries
  *
- *   entry     0   u32  offset of the record in its segment, divided by 8
+ *   entry     0   u32  offset of the record in its segment, divided by 8; in the two highest bits its kind
  *             4   u32  queue id
  *
- * Chunks are appended, one with each commit, each at a multiple of 4. A chunk that cannot be proven is skipped: its acks are lost, which means
- * redelivery, and the search goes on behind it.
+ *   kind      0   the queue does not need the record any more
+ *             1   the record was handed out and came back; once for each time
+ *             2   the queue needs none of the records from this one up to that of the next entry, of the same kind
+ *
+ * Chunks are appended, one with each commit, each at a multiple of 4. A chunk that cannot be proven is skipped: its
+ * acks are lost, which means redelivery, and the search goes on behind it.
  */
 import { crc32 } from '../lib/checksum.js';
 
@@ -38,14 +42,79 @@ export function encodeAcks(entries: Buffer, position = 0): Buffer {
   return bytes;
 }
 
-/** A record and a queue as one number; record offsets are below 2^26. */
+/** What an entry says; see above. */
+export const AckKind = { Gone: 0, Returned: 1, RangeGone: 2 } as const;
+export type AckKind = (typeof AckKind)[keyof typeof AckKind];
+
+const KIND_UNIT = 0x4000_0000;
+
+/** An entry's first word. */
+export function ackWord(recordOffset: number, kind: AckKind): number {
+  return recordOffset / 8 + kind * KIND_UNIT;
+}
+
+/** A record and a queue as one number: records begin below 2^23, so it is a safe integer. */
 export function ackKey(recordOffset: number, queueId: number): number {
   return (recordOffset / 8) * 4_294_967_296 + queueId;
 }
 
+interface AckRange {
+  readonly queueId: number;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** What became of the records of one segment. */
+export class Acks {
+  /** Records that are gone, each with its queue, as `ackKey`. */
+  readonly gone = new Set<number>();
+  private readonly ranges: AckRange[] = [];
+  private readonly returnsByKey = new Map<number, number>();
+
+  get isEmpty(): boolean {
+    return this.gone.size + this.ranges.length + this.returnsByKey.size === 0;
+  }
+
+  /** Whether a queue does not need a record any more. */
+  has(recordOffset: number, queueId: number): boolean {
+    if (this.gone.has(ackKey(recordOffset, queueId))) return true;
+    return this.ranges.some(
+      (range) => range.queueId === queueId && recordOffset >= range.first && recordOffset <= range.last,
+    );
+  }
+
+  /** How often a record came back to a queue. */
+  returnCount(recordOffset: number, queueId: number): number {
+    return this.returnsByKey.get(ackKey(recordOffset, queueId)) ?? 0;
+  }
+
+  /** Takes in the entries of a chunk. */
+  add(bytes: Buffer, start: number, end: number): void {
+    for (let entry = start; entry < end; entry += ENTRY_BYTES) {
+      const word = bytes.readUInt32LE(entry);
+      const queueId = bytes.readUInt32LE(entry + 4);
+      const kind = Math.floor(word / KIND_UNIT);
+      const offset = (word % KIND_UNIT) * 8;
+      if (kind === AckKind.Gone) {
+        this.gone.add(ackKey(offset, queueId));
+      } else if (kind === AckKind.Returned) {
+        const key = ackKey(offset, queueId);
+        this.returnsByKey.set(key, (this.returnsByKey.get(key) ?? 0) + 1);
+      } else if (kind === AckKind.RangeGone && entry + ENTRY_BYTES < end) {
+        entry += ENTRY_BYTES;
+        this.ranges.push({
+          queueId,
+          first: offset,
+          last: (bytes.readUInt32LE(entry) % KIND_UNIT) * 8,
+        });
+      }
+    }
+  }
+}
+
 /** The acks of a file that can be proven. */
-export function decodeAcks(bytes: Buffer): Set<number> {
-  const acks = new Set<number>();
+export function decodeAcks(bytes: Buffer): Acks {
+  const acks = new Acks();
   let at = 0;
   while (at + CHUNK_HEADER_BYTES <= bytes.length) {
     const length = bytes.readUInt32LE(at + 4);
@@ -59,9 +128,7 @@ export function decodeAcks(bytes: Buffer): Set<number> {
       at += CHUNK_ALIGNMENT_BYTES;
       continue;
     }
-    for (let entry = start; entry < start + length; entry += ENTRY_BYTES) {
-      acks.add(bytes.readUInt32LE(entry) * 4_294_967_296 + bytes.readUInt32LE(entry + 4));
-    }
+    acks.add(bytes, start, start + length);
     at = start + length;
   }
   return acks;

@@ -6,7 +6,8 @@
  */
 import type { Clock, Timer } from '../lib/clock.js';
 import { type FileSystem, replaceFile } from '../lib/file-system.js';
-import { ackKey } from './ack-format.js';
+import { readAcks } from './ack-files.js';
+import type { Acks } from './ack-format.js';
 import {
   BATCH_HEADER_BYTES,
   COMPACTED_ENTRY_BYTES,
@@ -19,9 +20,11 @@ import {
   visitRecords,
   writeFileHeader,
 } from './batch-format.js';
+import { removeHint } from './hint-files.js';
 import { acksPath, segmentPath } from './journal-files.js';
 import type { MessageLog } from './message-log.js';
-import { type RecoveryVisitor, readAcks, readFile } from './recovery.js';
+import { readFile } from './read-file.js';
+import type { RecoveryVisitor } from './recovery.js';
 import type { Segment } from './segment.js';
 
 export interface CompactorOptions {
@@ -101,6 +104,11 @@ export class Compactor {
       const compacted = this.rewrite(file, scan, acks, journal.number, segment.end);
       journal.targets = compacted.targets;
       if (compacted.bytes.length * 2 > file.length) return;
+      // Before the new file has the name: nobody may look in it for batches where they were.
+      journal.isCompacted = true;
+      journal.isHinted = false;
+      journal.batchStarts = undefined;
+      await removeHint(fileSystem, directory, journal.number);
       await replaceFile(fileSystem, path, compacted.bytes);
       await this.log.journal!.files.letGo(journal);
       this.options.onCompacted(journal.number, file.length, compacted.bytes.length);
@@ -114,7 +122,7 @@ export class Compactor {
   private rewrite(
     file: Buffer,
     scan: SegmentScan,
-    acks: ReadonlySet<number>,
+    acks: Acks,
     segmentNumber: number,
     extent: number,
   ): { readonly bytes: Buffer; readonly targets: number } {
@@ -134,7 +142,7 @@ export class Compactor {
         let needed = 0;
         for (let i = 0; i < count; i++) {
           const queueId = file.readUInt32LE(targetsAt + 4 + 4 * i);
-          if (!acks.has(ackKey(offset, queueId)) && isKept(queueId, segmentNumber, offset)) needed++;
+          if (!acks.has(offset, queueId) && isKept(queueId, segmentNumber, offset)) needed++;
         }
         if (needed === 0) return;
         bytes.writeUInt32LE(offset, end);

@@ -1,4 +1,4 @@
-/** The files of a journal: one log and one file of acks for each segment, named by its number. */
+/** The files of a journal: a log for each segment, beside it its acks and its hint, all named by its number. */
 
 export function segmentPath(directory: string, segmentNumber: number): string {
   return `${directory}/${fileName(segmentNumber)}.log`;
@@ -6,6 +6,10 @@ export function segmentPath(directory: string, segmentNumber: number): string {
 
 export function acksPath(directory: string, segmentNumber: number): string {
   return `${directory}/${fileName(segmentNumber)}.ack`;
+}
+
+export function hintPath(directory: string, segmentNumber: number): string {
+  return `${directory}/${fileName(segmentNumber)}.hint`;
 }
 
 /** The segment number in the name of a log file, or undefined for any other name. */

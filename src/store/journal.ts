@@ -145,12 +145,26 @@ export class Journal {
   /** A queue does not need a record any more. */
   noteAck(segment: Segment, recordOffset: number, queueId: number): void {
     const journal = segment.journal!;
-    if (!journal.hasAcks) {
-      this.withAcks.add(segment);
-      // Alone they can wait: what they spare is a redelivery.
-      this.armLeisure();
-    }
+    if (!journal.hasAcks) this.expectAcks(segment);
     journal.noteAck(recordOffset, queueId);
+  }
+
+  /** A queue does not need `count` records any more: all it has from `first` to `last`. */
+  noteAckRange(segment: Segment, first: number, last: number, count: number, queueId: number): void {
+    this.expectAcks(segment);
+    segment.journal!.noteAckRange(first, last, count, queueId);
+  }
+
+  /** A queue has a record again that it had handed out. */
+  noteReturn(segment: Segment, recordOffset: number, queueId: number): void {
+    this.expectAcks(segment);
+    segment.journal!.noteReturn(recordOffset, queueId);
+  }
+
+  /** Alone they can wait: what they spare is a redelivery. */
+  private expectAcks(segment: Segment): void {
+    this.withAcks.add(segment);
+    this.armLeisure();
   }
 
   /** Nothing refers to the segment any more: its files go, unless it is still written to. */
@@ -180,8 +194,8 @@ export class Journal {
     this.files.retry();
   }
 
-  /** Makes everything safe, and closes the files. */
-  async close(): Promise<void> {
+  /** Makes everything safe, and closes the files; nothing is appended any more. @returns false when the disk failed */
+  async close(): Promise<boolean> {
     this.isClosing = true;
     this.leisureTimer?.cancel();
     this.files.stopWaiting();
@@ -193,6 +207,8 @@ export class Journal {
     }
     await Promise.all(this.removals);
     await this.files.closeAll();
+    if (this.open !== undefined) this.open.journal!.isSealed = true;
+    return !this.hasFailed;
   }
 
   /** Nothing is safe any more from here on. */
@@ -294,7 +310,10 @@ export class Journal {
       this.options.segmentBytes,
       FILE_HEADER_BYTES + BATCH_HEADER_BYTES + recordLength,
     );
-    const segment = this.addSegment(byteLength, new SegmentJournal(++this.lastSegmentNumber));
+    const segment = this.addSegment(
+      byteLength,
+      new SegmentJournal(++this.lastSegmentNumber, this.options.epoch),
+    );
     writeFileHeader(segment.bytes, {
       epoch: this.options.epoch,
       segmentNumber: this.lastSegmentNumber,

@@ -25,6 +25,7 @@ import { SEGMENT_BYTES, SEGMENTS_IDLE_MAX } from '../lib/limits.js';
 import { targetsOffset } from './batch-format.js';
 import { Journal, type JournalOptions } from './journal.js';
 import { Residency } from './residency.js';
+import { RunFinder } from './run-finder.js';
 import { Segment } from './segment.js';
 import type { SegmentJournal } from './segment-journal.js';
 
@@ -32,6 +33,13 @@ export const RECORD_HEADER_BYTES = 8;
 
 const OFFSET_UNITS = 8_388_608;
 const UNIT_BYTES = 8;
+
+/** A stretch of records of one segment: positions of its ends, and how many of them count. */
+export interface RecordRun {
+  readonly first: number;
+  readonly last: number;
+  readonly count: number;
+}
 
 export interface MessageLogOptions {
   /** Bytes of a regular segment. A record that does not fit in one gets a segment of its own. */
@@ -50,6 +58,7 @@ export class MessageLog {
   /** Makes records durable; undefined for a broker in memory. */
   journal: Journal | undefined;
   private residency: Residency | undefined;
+  private runFinder: RunFinder | undefined;
   private readonly onBytesHeldChanged: ((bytesHeld: number) => void) | undefined;
 
   constructor(options: MessageLogOptions = {}) {
@@ -65,7 +74,13 @@ export class MessageLog {
 
   /** Turns durability on: from now on there is a place for durable records. */
   startJournal(options: JournalOptions, residentBytesMax: number): void {
-    this.residency = new Residency(options, residentBytesMax, (byteCount) => this.changeHeld(byteCount));
+    this.residency = new Residency(
+      options,
+      residentBytesMax,
+      (byteCount) => this.changeHeld(byteCount),
+      (segment) => this.journal!.retire(segment),
+    );
+    this.runFinder = new RunFinder(options);
     this.journal = new Journal(
       options,
       (byteLength, journal) => {
@@ -136,19 +151,76 @@ export class MessageLog {
 
   /** Whether the record can be read now. If not, `fetch` it. */
   isReadable(position: number): boolean {
-    return this.segmentOf(position).isResident;
+    const { readableStart, readableEnd } = this.segmentOf(position);
+    const offset = offsetOf(position);
+    return offset >= readableStart && offset < readableEnd;
   }
 
   /** Whether a readable record can not be proven any more: it must not be delivered. */
   isDamaged(position: number): boolean {
     const { journal } = this.segmentOf(position);
     if (journal === undefined || journal.damaged.length === 0) return false;
-    return journal.isDamagedAt((position % OFFSET_UNITS) * UNIT_BYTES);
+    return journal.isDamagedAt(offsetOf(position));
   }
 
-  /** Reads the record's segment in; calls back once it can be read. The caller holds a reference meanwhile. */
+  /** Reads the record in; calls back once it can be read. The caller holds a reference meanwhile. */
   fetch(position: number, onReadable: () => void): void {
-    this.residency!.load(this.segmentOf(position), onReadable);
+    this.residency!.load(this.segmentOf(position), offsetOf(position), onReadable);
+  }
+
+  /**
+   * The record at `position`, which can be read, is being read: what follows it comes into memory ahead of its
+   * reader. @returns true when the rest of its segment is there
+   */
+  readAhead(position: number): boolean {
+    const segment = this.segmentOf(position);
+    return segment.isPermanent || this.residency!.readAhead(segment, offsetOf(position));
+  }
+
+  /** Reads `next` in while `position` is read, unless the one would push the other out. */
+  prefetch(next: number, position: number): void {
+    if (this.isReadable(next)) return;
+    this.residency!.prefetch(this.segmentOf(next), offsetOf(next), this.segmentOf(position));
+  }
+
+  /** The positions of the records that a queue has between the ends of a run, whose references it holds. */
+  findRun(run: RecordRun, queueId: number, onFound: (positions: Float64Array) => void): void {
+    const segment = this.segmentOf(run.first);
+    const base = segment.slot * OFFSET_UNITS;
+    this.runFinder!.find(segment, queueId, offsetOf(run.first), offsetOf(run.last), (offsets) => {
+      onFound(offsets.map((offset) => base + offset / UNIT_BYTES));
+    });
+  }
+
+  /** As many references more, or fewer, as a run had when it was found again. */
+  recount(position: number, count: number): void {
+    const segment = this.segmentOf(position);
+    segment.live += count;
+    if (segment.live === 0) this.retire(segment);
+  }
+
+  /** Gives the references of a run back. @param queueId given: the queue does not need them after a restart either */
+  releaseRun(run: RecordRun, queueId: number | undefined): void {
+    const segment = this.segmentOf(run.first);
+    if (queueId !== undefined) {
+      this.journal!.noteAckRange(segment, offsetOf(run.first), offsetOf(run.last), run.count, queueId);
+    }
+    this.recount(run.first, -run.count);
+  }
+
+  /** See `Cooler` of queues/cold-run.ts. */
+  countCoolable(positions: Float64Array, from: number): number {
+    const slot = Math.floor(positions[from]! / OFFSET_UNITS);
+    const segment = this.segments[slot]!;
+    if (segment.journal === undefined) return -1;
+    if (segment.readableEnd >= segment.end) return 0;
+    let end = from + 1;
+    while (end < positions.length && Math.floor(positions[end]! / OFFSET_UNITS) === slot) end++;
+    return end - from;
+  }
+
+  isSameSegment(position: number, other: number): boolean {
+    return Math.floor(position / OFFSET_UNITS) === Math.floor(other / OFFSET_UNITS);
   }
 
   /** A segment that an earlier opening of the data directory wrote. Its references are counted by the caller. */
@@ -157,6 +229,21 @@ export class MessageLog {
     segment.end = bytes.byteLength;
     this.residency!.add(segment);
     return segment;
+  }
+
+  /** As `restore`, for a segment whose hint tells all there is to know: it stays where it is until it is read. */
+  restoreCold(journal: SegmentJournal, byteLength: number): Segment {
+    const segment = this.addSegment(blockOver(Buffer.alloc(0)), journal);
+    segment.evict();
+    segment.end = byteLength;
+    return segment;
+  }
+
+  /** Writes the hints that are missing: the next opening need not read those segments. */
+  async hintAll(): Promise<void> {
+    for (const segment of this.allSegments()) {
+      if (segment.journal !== undefined && segment.live > 0) await this.residency!.hint(segment);
+    }
   }
 
   positionIn(segment: Segment, recordOffset: number): number {
@@ -203,9 +290,15 @@ export class MessageLog {
   settle(position: number, queueId: number): void {
     const segment = this.segmentOf(position);
     if (segment.journal !== undefined) {
-      this.journal!.noteAck(segment, (position % OFFSET_UNITS) * UNIT_BYTES, queueId);
+      this.journal!.noteAck(segment, offsetOf(position), queueId);
     }
     if (--segment.live === 0) this.retire(segment);
+  }
+
+  /** A durable queue has a record again that it had handed out: it tells so after a restart too. */
+  noteReturn(position: number, queueId: number): void {
+    const segment = this.segmentOf(position);
+    if (segment.journal !== undefined) this.journal!.noteReturn(segment, offsetOf(position), queueId);
   }
 
   private retire(segment: Segment): void {
@@ -228,7 +321,7 @@ export class MessageLog {
     if (segment.bytes.byteLength === this.segmentBytes && this.idleBlocks.length < SEGMENTS_IDLE_MAX) {
       this.idleBlocks.push(segment.block);
     }
-    this.changeHeld(-segment.bytes.byteLength);
+    this.changeHeld(-segment.heldBytes);
   }
 
   private roll(): Segment {
@@ -263,4 +356,9 @@ export class MessageLog {
     this.heldBytes += byteCount;
     this.onBytesHeldChanged?.(this.heldBytes);
   }
+}
+
+/** Where the record at `position` begins in its segment. */
+function offsetOf(position: number): number {
+  return (position % OFFSET_UNITS) * UNIT_BYTES;
 }

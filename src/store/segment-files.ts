@@ -1,6 +1,7 @@
 /** The files of the segments: made, written, synced and removed on behalf of the journal. */
 import { type FileSystem, type OpenFile, writeFully } from '../lib/file-system.js';
 import { encodeAcks } from './ack-format.js';
+import { removeHint } from './hint-files.js';
 import { acksPath, segmentPath } from './journal-files.js';
 import type { SegmentJournal } from './segment-journal.js';
 
@@ -89,6 +90,7 @@ export class SegmentFiles {
       await fileSystem.syncDirectory(directory);
     }
     if (await fileSystem.exists(acks)) await fileSystem.unlink(acks);
+    await removeHint(fileSystem, directory, journal.number);
   }
 
   async closeAll(): Promise<void> {

@@ -1,14 +1,17 @@
 /** The durable side of a segment: its file, the batch under way, the acks that wait to be written. */
 import type { OpenFile } from '../lib/file-system.js';
+import { AckKind, ackWord } from './ack-format.js';
 
-/** Bytes of one entry of an ack file: record offset / 8, queue id. */
-export const ACK_BYTES = 8;
+/** Bytes of one entry of an ack file (ack-format.ts). */
+const ACK_BYTES = 8;
 
 const ACKS_INITIAL_BYTES = 512;
 
 export class SegmentJournal {
   /** Never reused in a data directory. */
   readonly number: number;
+  /** Which opening of the data directory wrote the log; undefined when its header cannot be proven. */
+  readonly epoch: number | undefined;
   /** Open while the segment can still be written to, or acks can come. */
   file: OpenFile | undefined;
   ackFile: OpenFile | undefined;
@@ -30,6 +33,13 @@ export class SegmentJournal {
   ackCountSeen = -1;
   /** What could not be proven when it was last read: records in there must not be delivered. */
   damaged: readonly { readonly start: number; readonly end: number }[] = [];
+  /** A hint file is there, or is being written; and it is there, whole. */
+  isHintBegun = false;
+  isHinted = false;
+  /** Where the batches begin, from the hint, while some of the segment is in memory. */
+  batchStarts: Uint32Array | undefined;
+  /** The log was written anew with fewer records: its batches are not where they were. */
+  isCompacted = false;
   /** No record will be added. */
   isSealed = false;
   /** Its files are on their way out: once only, or its slot would be given to two others. */
@@ -39,8 +49,9 @@ export class SegmentJournal {
   private acks = Buffer.allocUnsafe(0);
   private acksLength = 0;
 
-  constructor(number: number) {
+  constructor(number: number, epoch: number | undefined) {
     this.number = number;
+    this.epoch = epoch;
   }
 
   /** Whether a record lies in a stretch that could not be proven. */
@@ -54,11 +65,27 @@ export class SegmentJournal {
 
   /** A record is not needed by a queue any more. */
   noteAck(recordOffset: number, queueId: number): void {
+    this.note(recordOffset / 8, queueId);
+    this.ackCount++;
+  }
+
+  /** As `noteAck`, for all records of the queue from `first` to `last`, `count` of them. */
+  noteAckRange(first: number, last: number, count: number, queueId: number): void {
+    this.note(ackWord(first, AckKind.RangeGone), queueId);
+    this.note(ackWord(last, AckKind.RangeGone), queueId);
+    this.ackCount += count;
+  }
+
+  /** A record was handed out and came back. */
+  noteReturn(recordOffset: number, queueId: number): void {
+    this.note(ackWord(recordOffset, AckKind.Returned), queueId);
+  }
+
+  private note(word: number, queueId: number): void {
     if (this.acksLength + ACK_BYTES > this.acks.length) this.growAcks();
-    this.acks.writeUInt32LE(recordOffset / 8, this.acksLength);
+    this.acks.writeUInt32LE(word, this.acksLength);
     this.acks.writeUInt32LE(queueId, this.acksLength + 4);
     this.acksLength += ACK_BYTES;
-    this.ackCount++;
   }
 
   /** Takes the noted acks out. */

@@ -12,6 +12,11 @@ export class Segment {
   block: ByteBlock;
   bytes: Buffer;
   view: DataView;
+  /** What of it can be read: offsets from `readableStart` up to `readableEnd`. */
+  readableStart = 0;
+  readableEnd = Number.POSITIVE_INFINITY;
+  /** Bytes of memory it takes. */
+  heldBytes: number;
   /** Where the next record goes. */
   end = 0;
   /** References to records of this segment; at zero nothing of it is needed any more. */
@@ -24,22 +29,32 @@ export class Segment {
     this.block = block;
     this.bytes = block.bytes;
     this.view = block.view;
+    this.heldBytes = block.bytes.byteLength;
     this.journal = journal;
   }
 
-  /** Whether its records can be read; a segment that is not resident has to be loaded first. */
+  /** Whether some of it is in memory. */
   get isResident(): boolean {
     return this.block !== NOWHERE;
   }
 
-  /** Gives its memory up: the file has it all. */
-  evict(): void {
-    this.load(NOWHERE);
+  /** Whether it can never leave memory. */
+  get isPermanent(): boolean {
+    return this.journal === undefined;
   }
 
-  load(block: ByteBlock): void {
+  /** Gives its memory up: the file has it all. */
+  evict(): void {
+    this.load(NOWHERE, 0, 0);
+    this.heldBytes = 0;
+  }
+
+  /** Has its bytes from `start` up to `end` in `block`, which is as large as the segment. */
+  load(block: ByteBlock, start: number, end: number): void {
     this.block = block;
     this.bytes = block.bytes;
     this.view = block.view;
+    this.readableStart = start;
+    this.readableEnd = end;
   }
 }

@@ -20,6 +20,7 @@ export const DATA_DIRECTORY = '/data';
 /** Small, so that a script of a few dozen operations rolls, retires, evicts and reads back. */
 export const SMALL_SEGMENT_BYTES = 8_192;
 export const SMALL_RESIDENT_BYTES_MAX = 16_384;
+const SMALL_READ_BLOCK_BYTES = 1_024;
 
 /** Microtasks after which an operation of the simulated disk, and what waits for it, has surely happened. */
 const MICROTASKS_PER_OPERATION = 40;
@@ -83,6 +84,7 @@ export async function openDurable(
     },
     segmentBytes: options.segmentBytes ?? SMALL_SEGMENT_BYTES,
     residentBytesMax: options.residentBytesMax ?? SMALL_RESIDENT_BYTES_MAX,
+    readBlockBytes: SMALL_READ_BLOCK_BYTES,
   });
   const turn = (): void => {
     for (let next = due.shift(); next !== undefined; next = due.shift()) next();

@@ -37,7 +37,7 @@ export class DurableDriver {
   }
 
   /** What the broker has promised up to now. */
-  get promised(): Promised {
+  get promised(): Omit<Promised, 'ending'> {
     const { log, definitions } = this.durable.broker;
     return { commit: log.journal!.durable.value, definition: definitions!.durable.value };
   }
@@ -101,6 +101,7 @@ export class DurableDriver {
       declared: this.definitionsSequence,
       deleted: Number.POSITIVE_INFINITY,
       entries: [],
+      isUnsure: false,
     });
   }
 
@@ -177,6 +178,9 @@ export class DurableDriver {
     const body = Buffer.from(bodyAt(this.durable, position));
     if (labelOf(body) !== expected.label)
       throw new LossError(`${queue.name}: got message ${labelOf(body)}, not ${expected.label}`);
+    if (expected.wasHandedOut && !queue.lastRedelivered)
+      throw new LossError(`${queue.name}: message ${expected.label} is no longer marked redelivered`);
+    expected.wasHandedOut = true;
     expected.got = {
       position,
       sequence: queue.lastSequence,
@@ -262,5 +266,6 @@ function newEntry(
     ackCommit: Number.POSITIVE_INFINITY,
     copyCommit: 0,
     got: undefined,
+    wasHandedOut: false,
   };
 }

@@ -24,6 +24,8 @@ export interface Entry {
   /** The commit of its dead-lettered copy: until then the message itself is not given up. */
   copyCommit: number;
   got: GotMessage | undefined;
+  /** It was handed out once, or may have been: from then on it is marked redelivered. */
+  wasHandedOut: boolean;
 }
 
 export interface QueueModel {
@@ -34,12 +36,18 @@ export interface QueueModel {
   readonly declared: number;
   deleted: number;
   entries: Entry[];
+  /** A crash made everything in it count as handed out, once. */
+  isUnsure: boolean;
 }
+
+/** How an opening ended. `either`: the power went while it was being opened, or closed. */
+export type Ending = 'clean' | 'crash' | 'either';
 
 /** How far the durable watermarks had come when the power went. */
 export interface Promised {
   readonly commit: number;
   readonly definition: number;
+  readonly ending: Ending;
 }
 
 /** What a power cut must not do. */
@@ -101,6 +109,8 @@ export class DurableModel {
     const expectedDeadLetter = queue.settings.deadLetterRoutingKey;
     if (expectedDeadLetter !== model.deadLetterQueue) throw new LossError(`queue ${name}: other arguments`);
 
+    // What was out when the broker ended makes it unsure of the whole queue.
+    const isUnsure = model.isUnsure || model.entries.some(({ got }) => got !== undefined);
     const byLabel = new Map(model.entries.map((entry) => [entry.label, entry]));
     const entries: Entry[] = [];
     let lastOrder = 0;
@@ -109,13 +119,16 @@ export class DurableModel {
       const entry = byLabel.get(label);
       if (entry === undefined) throw new LossError(`${name}: message ${label} is there twice, or never was`);
       byLabel.delete(label);
-      if (!isRedelivered) throw new LossError(`${name}: message ${label} is not marked redelivered`);
+      if (!isRedelivered && (entry.wasHandedOut || promised.ending === 'crash'))
+        throw new LossError(`${name}: message ${label} is not marked redelivered`);
+      if (isRedelivered && !entry.wasHandedOut && promised.ending === 'clean' && !isUnsure)
+        throw new LossError(`${name}: message ${label} is marked redelivered, and never was handed out`);
       if (!entry.isPersistent) throw new LossError(`${name}: message ${label} is transient`);
       if (entry.ackCommit <= promised.commit)
         throw new LossError(`${name}: message ${label} was acknowledged`);
       if (entry.order <= lastOrder) throw new LossError(`${name}: message ${label} is out of order`);
       lastOrder = entry.order;
-      entries.push(entry);
+      entries.push({ ...entry, wasHandedOut: isRedelivered });
     }
     if (model.deleted === Number.POSITIVE_INFINITY) {
       for (const entry of byLabel.values()) {
@@ -127,6 +140,7 @@ export class DurableModel {
       declared: 0,
       deleted: Number.POSITIVE_INFINITY,
       entries: entries.map(foundAgain),
+      isUnsure: isUnsure || promised.ending !== 'clean',
     };
   }
 
@@ -177,7 +191,7 @@ function isPromised(entry: Entry, { commit }: Promised): boolean {
   return !entry.isAcked || commit < entry.copyCommit;
 }
 
-function foundAgain({ label, order, size }: Entry): Entry {
+function foundAgain({ label, order, size, wasHandedOut }: Entry): Entry {
   return {
     label,
     order,
@@ -189,5 +203,6 @@ function foundAgain({ label, order, size }: Entry): Entry {
     ackCommit: Number.POSITIVE_INFINITY,
     copyCommit: 0,
     got: undefined,
+    wasHandedOut,
   };
 }

@@ -34,6 +34,7 @@ export interface JournalBenchOptions {
   readonly segmentBytes?: number;
   readonly residentBytesMax?: number;
   readonly syncMode?: SyncMode;
+  readonly readBlockBytes?: number;
 }
 
 export async function openJournal(
@@ -55,6 +56,8 @@ export async function openJournal(
       syncMode: options.syncMode ?? 'always',
       epoch: 1 + numbers.length,
       clock,
+      inspect: () => false,
+      readBlockBytes: options.readBlockBytes ?? 1_000_000,
       onDirty: () => {},
       onFull: (isFull) => full.push(isFull),
       onFatal: (error) => fatal.push(error),
@@ -70,6 +73,8 @@ export async function openJournal(
   const recovered: { text: string; position: number }[] = [];
   const state = await recoverSegments(disk, MESSAGES, numbers, log, {
     isKept: (queueId) => queueId === QUEUE_ID,
+    recoversByMessage: () => true,
+    onRun: () => {},
     onMessage: (_queueId, position) => recovered.push({ text: read(position), position }),
     onDamage: (segmentNumber, start, end) => damage.push([segmentNumber, start, end]),
   });

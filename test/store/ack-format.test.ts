@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SeededRandom } from '../../src/lib/random.js';
 import { ackKey, decodeAcks, encodeAcks } from '../../src/store/ack-format.js';
+import { SegmentJournal } from '../../src/store/segment-journal.js';
 
 interface Ack {
   readonly recordOffset: number;
@@ -49,7 +50,7 @@ describe('an ack file', () => {
   it('gives back the acks it was given, each record and queue for itself', () => {
     fc.assert(
       fc.property(fc.array(someAcks, { maxLength: 10 }), (chunks) => {
-        expect(decodeAcks(append(Buffer.alloc(0), chunks))).toEqual(keysOf(chunks));
+        expect(decodeAcks(append(Buffer.alloc(0), chunks)).gone).toEqual(keysOf(chunks));
       }),
     );
   });
@@ -62,8 +63,8 @@ describe('an ack file', () => {
     for (let cut = 0; cut <= whole.length; cut++) {
       const before = keysOf(chunks.slice(0, ends.filter((end) => end <= cut).length));
       const torn = whole.subarray(0, cut);
-      expect(decodeAcks(torn), `cut at ${cut}`).toEqual(before);
-      expect(decodeAcks(Buffer.concat([torn, noise])), `cut at ${cut}, noise`).toEqual(before);
+      expect(decodeAcks(torn).gone, `cut at ${cut}`).toEqual(before);
+      expect(decodeAcks(Buffer.concat([torn, noise])).gone, `cut at ${cut}, noise`).toEqual(before);
     }
   });
 
@@ -75,7 +76,7 @@ describe('an ack file', () => {
     for (let cut = 0; cut <= whole.length; cut++) {
       const before = chunks.slice(0, ends.filter((end) => end <= cut).length);
       const goneOn = append(whole.subarray(0, cut), later);
-      expect(decodeAcks(goneOn), `cut at ${cut}`).toEqual(keysOf([...before, ...later]));
+      expect(decodeAcks(goneOn).gone, `cut at ${cut}`).toEqual(keysOf([...before, ...later]));
     }
   });
 
@@ -86,10 +87,25 @@ describe('an ack file', () => {
     const largest = Math.max(...chunks.map(({ length }) => length));
     for (let bit = 0; bit < bytes.length * 8; bit++) {
       bytes[bit >> 3]! ^= 1 << (bit & 7);
-      const found = decodeAcks(bytes);
+      const found = decodeAcks(bytes).gone;
       bytes[bit >> 3]! ^= 1 << (bit & 7);
       for (const key of found) if (!all.has(key)) expect.unreachable(`bit ${bit} acknowledges ${key}`);
       if (found.size < all.size - largest || found.size === all.size + 1) expect.unreachable(`bit ${bit}`);
     }
+  });
+
+  it('tells ranges, and how often a record came back, queue by queue', () => {
+    const journal = new SegmentJournal(1, 1);
+    journal.noteAckRange(800, 1_600, 51, 7);
+    journal.noteReturn(96, 7);
+    journal.noteReturn(96, 7);
+    journal.noteAck(96, 8);
+    const acks = decodeAcks(encodeAcks(journal.takeAcks()));
+    const gone = [792, 800, 1_200, 1_600, 1_608].map((offset) => acks.has(offset, 7));
+    expect(gone).toEqual([false, true, true, true, false]);
+    expect([acks.has(1_200, 8), acks.has(96, 8), acks.has(96, 7)]).toEqual([false, true, false]);
+    expect([acks.returnCount(96, 7), acks.returnCount(96, 8), acks.returnCount(104, 7)]).toEqual([2, 0, 0]);
+    expect([acks.isEmpty, decodeAcks(Buffer.alloc(0)).isEmpty]).toEqual([false, true]);
+    expect(journal.ackCount).toBe(52);
   });
 });

@@ -12,7 +12,7 @@ import { DurableModel, type Promised } from '../helpers/durable-model.js';
 const FAULTS: readonly DiskFault[] = ['EIO', 'ENOSPC', 'EMFILE', 'EACCES', 'EROFS', 'short'];
 const SCRIPT_SEED = 4;
 const STEPS = 60;
-const NOTHING: Promised = { commit: 0, definition: 0 };
+const NOTHING: Promised = { commit: 0, definition: 0, ending: 'either' };
 
 /** A data directory with something in it, and what that is. */
 async function prepared(): Promise<{ readonly disk: SimulatedFileSystem; readonly model: DurableModel }> {
@@ -22,7 +22,7 @@ async function prepared(): Promise<{ readonly disk: SimulatedFileSystem; readonl
   const driver = new DurableDriver(durable, model, new SeededRandom(SCRIPT_SEED));
   for (let i = 0; i < STEPS; i++) await driver.step();
   await durable.settle();
-  const { promised } = driver;
+  const promised: Promised = { ...driver.promised, ending: 'crash' };
   const next = disk.powerCut();
   await model.check(await openDurable(next.snapshot(2)), promised);
   return { disk: next, model };
@@ -43,7 +43,7 @@ async function runScript(
   const driver = new DurableDriver(durable, model, new SeededRandom(SCRIPT_SEED + 1));
   for (let i = 0; i < STEPS; i++) await driver.step();
   await durable.settle();
-  return { durable, promised: driver.promised };
+  return { durable, promised: { ...driver.promised, ending: 'crash' } };
 }
 
 /** Whether a message published now is confirmed. */

@@ -6,6 +6,7 @@ import { MESSAGES, openJournal, QUEUE_ID } from '../helpers/journal-bench.js';
 import { buildSegment } from '../helpers/segment-file.js';
 
 const FIRST = `${MESSAGES}/000000000001.log`;
+const FIRST_HINT = `${MESSAGES}/000000000001.hint`;
 
 const texts = (recovered: readonly { readonly text: string }[]): string[] =>
   recovered.map(({ text }) => text);
@@ -419,5 +420,73 @@ describe('a cold segment', () => {
     expect(damage[0]![0]).toBe(1);
     expect(log.isReadable(cold)).toBe(true);
     expect(log.isDamaged(cold)).toBe(true);
+  });
+
+  it('with a hint is read in blocks of whole batches, and each batch is proven for itself', async () => {
+    const bench = await openJournal(undefined, {
+      residentBytesMax: 6_000,
+      segmentBytes: 6_000,
+      readBlockBytes: 600,
+    });
+    const { log, write, settle, disk, damage, read } = bench;
+    const positions: number[] = [];
+    // A batch for every ten messages.
+    for (let i = 0; i < 400; i++) {
+      positions.push(write(`message ${i}`));
+      if (i % 10 === 9) await settle();
+    }
+    const first = positions.filter((position) => log.isSameSegment(position, positions[0]!));
+    expect(first.length).toBeGreaterThan(100);
+    const isReadable = (): boolean[] => first.map((position) => log.isReadable(position));
+    expect(isReadable()).not.toContain(true);
+    disk.flipBit(FIRST, log.payloadOffset(first[75]!) * 8);
+
+    const load = async (index: number): Promise<void> => {
+      log.fetch(first[index]!, () => {});
+      await settle();
+    };
+    await load(31);
+    // Two batches of ten are just above 600 bytes; what was in front of them was not read.
+    expect(
+      isReadable()
+        .map((is, i) => (is ? i : -1))
+        .filter((i) => i >= 0),
+    ).toEqual(Array.from({ length: 20 }, (_, i) => 30 + i));
+    expect(log.readAhead(first[35]!)).toBe(false);
+    await settle();
+    expect([log.isReadable(first[29]!), log.isReadable(first[69]!), log.isReadable(first[70]!)]).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    expect(damage).toEqual([]);
+    await load(first.length - 1);
+    await load(0);
+    expect(isReadable()).not.toContain(false);
+    expect(damage).toHaveLength(1);
+    for (const [i, position] of first.entries()) {
+      expect(log.isDamaged(position), `message ${i}`).toBe(i >= 70 && i < 80);
+      if (i !== 75) expect(read(position)).toBe(`message ${i}`);
+    }
+    expect(log.readAhead(first[0]!)).toBe(true);
+  });
+
+  it('whose hint is damaged, or gone, is read whole', async () => {
+    for (const change of ['damage', 'remove'] as const) {
+      const bench = await openJournal(undefined, { residentBytesMax: 1_500, readBlockBytes: 100 });
+      const { log, write, settle, disk, read } = bench;
+      const positions = numbered(120).map(write);
+      await settle();
+      for (const text of numbered(30)) write(text);
+      await settle();
+      const cold = positions[1]!;
+      expect(log.isReadable(cold)).toBe(false);
+      if (change === 'damage') disk.flipBit(FIRST_HINT, 500);
+      else await disk.unlink(FIRST_HINT);
+      log.fetch(cold, () => {});
+      await settle();
+      expect([log.isReadable(cold), log.isDamaged(cold), read(cold)]).toEqual([true, false, 'message 1']);
+      expect(bench.fatal).toEqual([]);
+    }
   });
 });

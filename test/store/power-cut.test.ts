@@ -10,7 +10,7 @@ import { PowerCutError, SimulatedFileSystem } from '../../src/lib/simulated-file
 import { DamagedDefinitionsError } from '../../src/store/definitions-log.js';
 import { openDurable } from '../helpers/durable-broker.js';
 import { DurableDriver } from '../helpers/durable-driver.js';
-import { DurableModel, LossError, type Promised } from '../helpers/durable-model.js';
+import { DurableModel, type Ending, LossError, type Promised } from '../helpers/durable-model.js';
 
 const LIVES_PER_STORY = 5;
 const STORIES = Number(process.env['POWER_CUT_STORIES'] ?? 4_000);
@@ -33,13 +33,17 @@ async function live(disk: SimulatedFileSystem, model: DurableModel, random: Seed
   const below = (bound: number): number => random.uint32() % bound;
   if (below(8) > 0) disk.cutAt(1 + below(below(3) === 0 ? 25 : 200));
   let driver: DurableDriver | undefined;
+  let ending: Ending = 'either';
   try {
     const durable = await openDurable(disk);
     driver = new DurableDriver(durable, model, random);
+    ending = 'crash';
     for (let steps = 20 + below(41); steps > 0 && durable.fatal.length === 0; steps--) await driver.step();
     if (durable.fatal.length === 0 && below(3) === 0) {
       driver.syncAcks();
+      ending = 'either';
       await durable.persistence.close();
+      if (durable.fatal.length === 0) ending = 'clean';
     }
     for (const error of durable.fatal) if (!(error instanceof PowerCutError)) throw error;
     const bugs = durable.complaints.filter((text) => text.includes('bug'));
@@ -47,7 +51,7 @@ async function live(disk: SimulatedFileSystem, model: DurableModel, random: Seed
   } catch (error) {
     if (!(error instanceof PowerCutError)) throw error;
   }
-  return driver?.promised ?? { commit: 0, definition: 0 };
+  return { ...(driver?.promised ?? { commit: 0, definition: 0 }), ending };
 }
 
 /** @throws LossError. @returns how many power cuts there were */
