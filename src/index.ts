@@ -64,7 +64,8 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Embedde
     ...defaults,
     virtualHosts,
     users,
-    permissions: options.permissions ?? everythingFor(users, virtualHosts),
+    permissions: options.permissions ?? [],
+    unrestrictedUsers: options.permissions === undefined ? users.map(({ name }) => name) : [],
     heartbeatSeconds: options.heartbeatSeconds ?? defaults.heartbeatSeconds,
     frameMax: options.frameMax ?? defaults.frameMax,
     channelMax: options.channelMax ?? defaults.channelMax,
@@ -92,16 +93,4 @@ function embed(
   const close = (): Promise<void> => server.close();
   const url = urlFor(virtualHosts[0] ?? '/');
   return { url, host, port, urlFor, close, [Symbol.asyncDispose]: close };
-}
-
-function everythingFor(users: readonly UserConfig[], virtualHosts: readonly string[]): PermissionConfig[] {
-  return users.flatMap(({ name }) =>
-    virtualHosts.map((virtualHost) => ({
-      user: name,
-      virtualHost,
-      configure: '.*',
-      write: '.*',
-      read: '.*',
-    })),
-  );
 }

@@ -26,6 +26,8 @@ export interface BrokerConfig {
   readonly virtualHosts: readonly string[];
   readonly users: readonly UserConfig[];
   readonly permissions: readonly PermissionConfig[];
+  /** Users who may do everything wherever no other permission is set for them. */
+  readonly unrestrictedUsers: readonly string[];
   /** Users that may log in from this machine only. */
   readonly loopbackUsers: readonly string[];
   /** The user of SASL ANONYMOUS, or undefined: the mechanism is not offered. */
@@ -49,7 +51,8 @@ export interface BrokerConfig {
 export const BROKER_CONFIG_DEFAULTS: Omit<BrokerConfig, 'memoryLimitBytes'> = {
   virtualHosts: ['/'],
   users: [{ name: 'guest', password: 'guest', tags: ['administrator'] }],
-  permissions: [{ user: 'guest', virtualHost: '/', configure: '.*', write: '.*', read: '.*' }],
+  permissions: [],
+  unrestrictedUsers: ['guest'],
   loopbackUsers: ['guest'],
   anonymousUser: 'guest',
   channelMax: CHANNEL_MAX_DEFAULT,

@@ -22,6 +22,7 @@ export interface BrokerDependencies {
   readonly defer: (turn: () => void) => void;
 }
 
+/** Starts empty: `applyConfig` gives it virtual hosts and users. */
 export class Broker implements VirtualHostEnvironment {
   readonly config: BrokerConfig;
   readonly clock: Clock;
@@ -64,11 +65,6 @@ export class Broker implements VirtualHostEnvironment {
       randomBytes: (count) => random.bytes(count),
       loopbackUsers: config.loopbackUsers,
     });
-    for (const { name, password, tags } of config.users) this.users.addUser(name, password, tags);
-    for (const name of config.virtualHosts) this.virtualHostsByName.set(name, new VirtualHost(name, this));
-    for (const { user, virtualHost, ...patterns } of config.permissions) {
-      this.users.setPermissions(user, virtualHost, patterns);
-    }
   }
 
   virtualHost(name: string): VirtualHost | undefined {
@@ -77,6 +73,10 @@ export class Broker implements VirtualHostEnvironment {
 
   allVirtualHosts(): VirtualHost[] {
     return [...this.virtualHostsByName.values()];
+  }
+
+  addVirtualHost(name: string): void {
+    this.virtualHostsByName.set(name, new VirtualHost(name, this));
   }
 
   /** Ids up to this one were given before a restart. */

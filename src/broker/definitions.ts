@@ -10,11 +10,14 @@
  *   { t: 'unsure', id }, { t: 'closed' }    the last records of a broker that ended in order: in the queues named, and
  *                                           only there, some messages were handed out that no ack file tells of
  *   { t: 'bind', vhost, source, kind, target, key, args }                  { t: 'unbind', ... }
+ *
+ * A new kind of definition is a record here, a function in `KINDS`, and a line in `snapshotOf`.
  */
 import { encodeTable } from '../amqp/field-encoder.js';
 import { decodeTable, type FieldTable } from '../amqp/field-table.js';
 import type { Queue } from '../queues/queue.js';
 import type { DefinitionRecord } from '../store/definitions-log.js';
+import type { Broker } from './broker.js';
 import { BrokerExchange, type RouteTarget } from './router.js';
 import type { VirtualHost } from './virtual-host.js';
 
@@ -71,10 +74,16 @@ export function bindingRecord(
   };
 }
 
-/** The durable definitions of a virtual host, in an order in which they can be made again. */
-export function snapshotOf(virtualHost: VirtualHost): DefinitionRecord[] {
+/** The virtual hosts, and what is durable in them, in an order in which it can be made again. */
+export function snapshotOf(broker: Broker): DefinitionRecord[] {
+  const records: DefinitionRecord[] = [];
+  for (const virtualHost of broker.allVirtualHosts()) pushContent(records, virtualHost);
+  return records;
+}
+
+function pushContent(records: DefinitionRecord[], virtualHost: VirtualHost): void {
   const { name } = virtualHost;
-  const records: DefinitionRecord[] = [{ t: 'vhost', name }];
+  records.push({ t: 'vhost', name });
   for (const exchange of virtualHost.exchanges.values()) {
     if (exchange.durable && !isPredeclared(exchange.name)) records.push(exchangeRecord(name, exchange));
   }
@@ -87,7 +96,6 @@ export function snapshotOf(virtualHost: VirtualHost): DefinitionRecord[] {
       }
     }
   }
-  return records;
 }
 
 /** Names that every virtual host has from the start. */
@@ -96,39 +104,50 @@ export function isPredeclared(exchangeName: string): boolean {
 }
 
 /** Makes again what a record says. What it refers to may be gone: then there is nothing to do. */
-export function applyRecord(virtualHost: VirtualHost, record: DefinitionRecord): void {
-  switch (record['t']) {
-    case 'exchange':
-      if (virtualHost.exchanges.has(text(record, 'name'))) return;
-      virtualHost.addExchange({
-        name: text(record, 'name'),
-        type: text(record, 'type'),
-        durable: true,
-        autoDelete: record['autoDelete'] === true,
-        internal: record['internal'] === true,
-        arguments: decodeArguments(record),
-      });
-      return;
-    case 'exchange-': {
-      const exchange = virtualHost.exchanges.get(text(record, 'name'));
-      if (exchange !== undefined) virtualHost.deleteExchange(exchange);
-      return;
-    }
-    case 'queue':
-      applyQueue(virtualHost, record);
-      return;
-    case 'queue-': {
-      const queue = virtualHost.queues.get(text(record, 'name'));
-      if (queue !== undefined) virtualHost.deleteQueue(queue);
-      return;
-    }
-    case 'bind':
-    case 'unbind':
-      applyBinding(virtualHost, record);
-      return;
-    default:
-      return;
-  }
+export function applyRecord(broker: Broker, record: DefinitionRecord): void {
+  // A kind that this version does not know is no reason not to start.
+  KINDS.get(text(record, 't'))?.(broker, record);
+}
+
+type ApplyRecord = (broker: Broker, record: DefinitionRecord) => void;
+
+const KINDS: ReadonlyMap<string, ApplyRecord> = new Map<string, ApplyRecord>([
+  ['exchange', inVirtualHost(applyExchange)],
+  ['exchange-', inVirtualHost(applyExchangeGone)],
+  ['queue', inVirtualHost(applyQueue)],
+  ['queue-', inVirtualHost(applyQueueGone)],
+  ['bind', inVirtualHost(applyBinding)],
+  ['unbind', inVirtualHost(applyBinding)],
+]);
+
+function inVirtualHost(apply: (virtualHost: VirtualHost, record: DefinitionRecord) => void): ApplyRecord {
+  return (broker, record) => {
+    const virtualHost = broker.virtualHost(text(record, 'vhost'));
+    if (virtualHost !== undefined) apply(virtualHost, record);
+  };
+}
+
+function applyExchange(virtualHost: VirtualHost, record: DefinitionRecord): void {
+  const name = text(record, 'name');
+  if (virtualHost.exchanges.has(name)) return;
+  virtualHost.addExchange({
+    name,
+    type: text(record, 'type'),
+    durable: true,
+    autoDelete: record['autoDelete'] === true,
+    internal: record['internal'] === true,
+    arguments: decodeArguments(record),
+  });
+}
+
+function applyExchangeGone(virtualHost: VirtualHost, record: DefinitionRecord): void {
+  const exchange = virtualHost.exchanges.get(text(record, 'name'));
+  if (exchange !== undefined) virtualHost.deleteExchange(exchange);
+}
+
+function applyQueueGone(virtualHost: VirtualHost, record: DefinitionRecord): void {
+  const queue = virtualHost.queues.get(text(record, 'name'));
+  if (queue !== undefined) virtualHost.deleteQueue(queue);
 }
 
 function applyQueue(virtualHost: VirtualHost, record: DefinitionRecord): void {

@@ -44,18 +44,8 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
   await fileSystem.makeDirectory(messages);
   const { records, droppedBytes } = await readDefinitions(fileSystem, directory);
   const segmentNumbers = await findSegments(fileSystem, messages);
-
-  let epoch = 1;
   const handOutOf = handOutJudge(records);
-  for (const record of records) {
-    if (record['t'] === 'broker') {
-      epoch = Number(record['epoch']) + 1;
-      broker.continueQueueIds(Number(record['lastQueueId']));
-    } else {
-      const virtualHost = broker.virtualHost(String(record['vhost']));
-      if (virtualHost !== undefined) applyRecord(virtualHost, record);
-    }
-  }
+  const epoch = replay(broker, records);
   if (droppedBytes > 0) broker.logger.warn({ droppedBytes }, 'dropped a torn tail of the definitions');
 
   const queues = durableQueues(broker);
@@ -127,10 +117,7 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
     fileSystem,
     directory,
     onFatal: options.onFatal,
-    snapshot: () => [
-      { t: 'broker', epoch, lastQueueId: broker.lastQueueId },
-      ...broker.allVirtualHosts().flatMap(snapshotOf),
-    ],
+    snapshot: () => [{ t: 'broker', epoch, lastQueueId: broker.lastQueueId }, ...snapshotOf(broker)],
   });
   await definitions.open();
   broker.definitions = definitions;
@@ -158,6 +145,20 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
       await definitions.close();
     },
   };
+}
+
+/** Makes the definitions again. @returns the epoch that begins */
+function replay(broker: Broker, records: readonly DefinitionRecord[]): number {
+  let epoch = 1;
+  for (const record of records) {
+    if (record['t'] === 'broker') {
+      epoch = Number(record['epoch']) + 1;
+      broker.continueQueueIds(Number(record['lastQueueId']));
+    } else {
+      applyRecord(broker, record);
+    }
+  }
+  return epoch;
 }
 
 function durableQueues(broker: Broker): ReadonlyMap<number, Queue> {

@@ -17,7 +17,10 @@ export interface UserSettings {
   readonly anonymousUser: Setting | undefined;
 }
 
-type UserOptions = Pick<BrokerConfig, 'users' | 'permissions' | 'loopbackUsers' | 'anonymousUser'>;
+type UserOptions = Pick<
+  BrokerConfig,
+  'users' | 'permissions' | 'unrestrictedUsers' | 'loopbackUsers' | 'anonymousUser'
+>;
 
 /**
  * As RabbitMQ's `default_user`, any configured user takes the place of guest. A user that no permission names
@@ -28,15 +31,13 @@ type UserOptions = Pick<BrokerConfig, 'users' | 'permissions' | 'loopbackUsers' 
 export function resolveUsers(settings: UserSettings, virtualHosts: readonly string[]): UserOptions {
   const users = settings.user === undefined ? BROKER_CONFIG_DEFAULTS.users : readUsers(settings.user);
   const names = new Set(users.map((user) => user.name));
-  const granted =
+  const permissions =
     settings.permission === undefined ? [] : readPermissions(settings.permission, names, virtualHosts);
-  const restricted = new Set(granted.map((permission) => permission.user));
-  const implied = users
-    .filter((user) => !restricted.has(user.name))
-    .flatMap((user) => virtualHosts.map((virtualHost) => allPermissions(user.name, virtualHost)));
+  const restricted = new Set(permissions.map((permission) => permission.user));
   return {
     users,
-    permissions: [...granted, ...implied],
+    permissions,
+    unrestrictedUsers: [...names].filter((name) => !restricted.has(name)),
     loopbackUsers: readLoopbackUsers(settings.loopbackUsers, names),
     anonymousUser: readAnonymousUser(settings.anonymousUser, names),
   };
@@ -206,10 +207,6 @@ function refuseUnknownUser(setting: Setting, name: string): never {
     setting,
     `names the user ${quote(name)}, who is not configured; add it with --user, or say '${NOBODY}'`,
   );
-}
-
-function allPermissions(user: string, virtualHost: string): PermissionConfig {
-  return { user, virtualHost, configure: '.*', write: '.*', read: '.*' };
 }
 
 function takeText(setting: Setting, fields: Map<string, unknown>, key: string): string {

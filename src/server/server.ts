@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { ReplyCode } from '../amqp/errors.js';
 import { Broker } from '../broker/broker.js';
 import type { BrokerConfig } from '../broker/broker-config.js';
+import { applyConfig } from '../broker/configured-definitions.js';
 import { openPersistence, type Persistence } from '../broker/persistence.js';
 import { type Clock, SystemClock } from '../lib/clock.js';
 import type { FileSystem } from '../lib/file-system.js';
@@ -49,6 +50,7 @@ export interface RunningServer {
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, logger, clock = new SystemClock(), random = new SystemRandom() } = options;
   const broker = new Broker({ config, clock, random, logger, defer: (turn) => setImmediate(turn) });
+  applyConfig(broker);
   const persistence =
     options.storage === undefined ? undefined : await openPersistence(broker, options.storage);
   const connections = new ConnectionSet();

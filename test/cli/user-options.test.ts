@@ -37,20 +37,19 @@ function refusal(settings: Partial<UserSettings>): string {
 }
 
 describe('without users', () => {
-  it('guest is created, on every virtual host', () => {
-    expect(resolve({}, ['/', 'orders'])).toEqual({
+  it('guest is created, and may do everything', () => {
+    expect(resolve({})).toEqual({
       users: [{ name: 'guest', password: 'guest', tags: ['administrator'] }],
-      permissions: [
-        { user: 'guest', virtualHost: '/', configure: '.*', write: '.*', read: '.*' },
-        { user: 'guest', virtualHost: 'orders', configure: '.*', write: '.*', read: '.*' },
-      ],
+      permissions: [],
+      unrestrictedUsers: ['guest'],
       loopbackUsers: ['guest'],
       anonymousUser: 'guest',
     });
   });
 
   it('guest can be restricted', () => {
-    const { permissions } = resolve({ permission: flag('--permission', 'guest:/::.*:') });
+    const { permissions, unrestrictedUsers } = resolve({ permission: flag('--permission', 'guest:/::.*:') });
+    expect(unrestrictedUsers).toEqual([]);
     expect(permissions).toEqual([{ user: 'guest', virtualHost: '/', configure: '', write: '.*', read: '' }]);
   });
 });
@@ -67,15 +66,14 @@ describe('with users', () => {
   });
 
   it('a permission takes the implied ones of that user only', () => {
-    const { permissions } = resolve(
+    const { permissions, unrestrictedUsers } = resolve(
       { user: flag('--user', ...USERS), permission: flag('--permission', 'app:orders:^$:^amq\\.:.*') },
       ['/', 'orders'],
     );
     expect(permissions).toEqual([
       { user: 'app', virtualHost: 'orders', configure: '^$', write: '^amq\\.', read: '.*' },
-      { user: 'boss', virtualHost: '/', configure: '.*', write: '.*', read: '.*' },
-      { user: 'boss', virtualHost: 'orders', configure: '.*', write: '.*', read: '.*' },
     ]);
+    expect(unrestrictedUsers).toEqual(['boss']);
   });
 
   it('can be protected and be anonymous', () => {

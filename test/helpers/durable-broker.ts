@@ -3,6 +3,7 @@ import { FieldTable } from '../../src/amqp/field-table.js';
 import { IMAGE_PERSISTENT, readImage } from '../../src/amqp/message-image.js';
 import { Broker } from '../../src/broker/broker.js';
 import { BROKER_CONFIG_DEFAULTS } from '../../src/broker/broker-config.js';
+import { applyConfig } from '../../src/broker/configured-definitions.js';
 import { writeMessage } from '../../src/broker/message-writer.js';
 import { openPersistence, type Persistence } from '../../src/broker/persistence.js';
 import type { VirtualHost } from '../../src/broker/virtual-host.js';
@@ -67,12 +68,13 @@ export async function openDurable(
   };
   const logger: Logger = { debug: () => {}, info: () => {}, warn: complain, error: complain };
   const broker = new Broker({
-    config: { ...BROKER_CONFIG_DEFAULTS, users: [], permissions: [], memoryLimitBytes: 1e9 },
+    config: { ...BROKER_CONFIG_DEFAULTS, users: [], memoryLimitBytes: 1e9 },
     clock,
     random: new SeededRandom(1),
     logger,
     defer: (turn) => due.push(turn),
   });
+  applyConfig(broker);
   const persistence = await openPersistence(broker, {
     fileSystem: disk as FileSystem,
     directory: DATA_DIRECTORY,

@@ -1,6 +1,7 @@
 import { type FieldEntry, FieldTable } from '../../src/amqp/field-table.js';
 import { Broker } from '../../src/broker/broker.js';
 import { BROKER_CONFIG_DEFAULTS, type BrokerConfig } from '../../src/broker/broker-config.js';
+import { applyConfig } from '../../src/broker/configured-definitions.js';
 import type { BrokerExchange } from '../../src/broker/router.js';
 import type { VirtualHost } from '../../src/broker/virtual-host.js';
 import { type Logger, silentLogger } from '../../src/lib/logger.js';
@@ -25,16 +26,22 @@ export function testBroker(options: TestBrokerOptions = {}): TestBroker {
   const clock = new ManualClock();
   const due: (() => void)[] = [];
   const broker = new Broker({
-    config: { ...BROKER_CONFIG_DEFAULTS, memoryLimitBytes: 1e9, ...options.config },
+    config: { ...BROKER_CONFIG_DEFAULTS, memoryLimitBytes: 1e9, ...explicit(options.config) },
     clock,
     random: new SeededRandom(1),
     logger: options.logger ?? silentLogger,
     defer: (turn) => due.push(turn),
   });
+  applyConfig(broker);
   const turn = (): void => {
     for (let next = due.shift(); next !== undefined; next = due.shift()) next();
   };
   return { broker, clock, turn };
+}
+
+/** A test that says what is permitted means nothing more than that. */
+export function explicit(config: Partial<BrokerConfig> = {}): Partial<BrokerConfig> {
+  return config.permissions === undefined ? config : { unrestrictedUsers: [], ...config };
 }
 
 export function addQueue(

@@ -12,6 +12,7 @@ import { ManualClock } from '../../src/lib/manual-clock.js';
 import { type RunningServer, startServer } from '../../src/server/server.js';
 import { ALL_CAPABILITIES, type OpenOptions, RawClient } from '../helpers/raw-client.js';
 import { type Fields, idsOf } from '../helpers/raw-methods.js';
+import { explicit } from '../helpers/test-broker.js';
 
 const ORACLE_URL = process.env['LEVERET_ORACLE_URL'];
 export const IS_ORACLE = ORACLE_URL !== undefined;
@@ -88,7 +89,7 @@ export class Target {
       return new Target(hostname, Number(port), clock, log, undefined);
     }
     const running = await startServer({
-      config: { ...BROKER_CONFIG_DEFAULTS, memoryLimitBytes: 1_000_000_000, ...config },
+      config: { ...BROKER_CONFIG_DEFAULTS, memoryLimitBytes: 1_000_000_000, ...explicit(config) },
       hosts: ['127.0.0.1'],
       port: 0,
       logger: log,
