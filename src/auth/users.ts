@@ -1,4 +1,4 @@
-/** The broker's own users and permissions, in memory: the default `AuthBackend`. */
+/** The broker's own users and permissions: the default `AuthBackend`. Whoever keeps them is told of every change. */
 
 import type { Access, AuthBackend, Authentication, User } from './auth-backend.js';
 import { hashPassword, PASSWORD_HASH_BYTES, PASSWORD_SALT_BYTES, verifyPassword } from './password.js';
@@ -20,11 +20,22 @@ export interface PermissionRow extends Permissions {
 /** Users that may log in from this machine only, unless the operator says otherwise. */
 export const DEFAULT_LOOPBACK_USERS: readonly string[] = ['guest'];
 
+/** Told of each change once it is made. */
+export interface UserChanges {
+  /** A user is new, or has another password or other tags. */
+  userSet(user: User): void;
+  /** With everything the user was permitted. */
+  userDeleted(name: string): void;
+  permissionsSet(row: PermissionRow): void;
+  permissionsCleared(user: string, virtualHost: string): void;
+}
+
 export interface UserDirectoryOptions {
   /** `n` random bytes, for the salts of passwords. */
   readonly randomBytes: (n: number) => Buffer;
   /** Names of users that may log in from this machine only; `DEFAULT_LOOPBACK_USERS` when absent. */
   readonly loopbackUsers?: Iterable<string>;
+  readonly changes?: UserChanges;
 }
 
 type CompiledPermissions = Readonly<Record<Access, PermissionPattern>>;
@@ -35,6 +46,7 @@ const UNKNOWN_USER_HASH = Buffer.alloc(PASSWORD_HASH_BYTES).toString('base64');
 export class UserDirectory implements AuthBackend {
   readonly loopbackUsers: ReadonlySet<string>;
   readonly #randomBytes: (n: number) => Buffer;
+  readonly #changes: UserChanges | undefined;
   readonly #users = new Map<string, User>();
   /** User name to virtual host to patterns. */
   readonly #permissions = new Map<string, Map<string, CompiledPermissions>>();
@@ -42,6 +54,7 @@ export class UserDirectory implements AuthBackend {
 
   constructor(options: UserDirectoryOptions) {
     this.#randomBytes = options.randomBytes;
+    this.#changes = options.changes;
     this.loopbackUsers = new Set(options.loopbackUsers ?? DEFAULT_LOOPBACK_USERS);
   }
 
@@ -65,6 +78,7 @@ export class UserDirectory implements AuthBackend {
     const user: User = { name, passwordHash, tags: [...tags] };
     this.#users.set(name, user);
     this.#generation++;
+    this.#changes?.userSet(user);
     return user;
   }
 
@@ -73,6 +87,7 @@ export class UserDirectory implements AuthBackend {
     if (!this.#users.delete(name)) return false;
     this.#permissions.delete(name);
     this.#generation++;
+    this.#changes?.userDeleted(name);
     return true;
   }
 
@@ -93,20 +108,23 @@ export class UserDirectory implements AuthBackend {
     if (byVirtualHost === undefined) this.#permissions.set(userName, new Map([[virtualHost, compiled]]));
     else byVirtualHost.set(virtualHost, compiled);
     this.#generation++;
+    const { configure, write, read } = permissions;
+    this.#changes?.permissionsSet({ user: userName, virtualHost, configure, write, read });
   }
 
   /** Takes a user's access to a virtual host away. @returns whether there was any */
   clearPermissions(userName: string, virtualHost: string): boolean {
-    const byVirtualHost = this.#permissions.get(userName);
-    if (byVirtualHost?.delete(virtualHost) !== true) return false;
-    if (byVirtualHost.size === 0) this.#permissions.delete(userName);
-    this.#generation++;
+    if (!this.#forgetPermissions(userName, virtualHost)) return false;
+    this.#changes?.permissionsCleared(userName, virtualHost);
     return true;
   }
 
-  /** Clears every permission in a virtual host that is being deleted: a new one of that name starts with none. */
+  /**
+   * Clears every permission in a virtual host that is being deleted: a new one of that name starts with none.
+   * Nobody is told: the end of the virtual host says it.
+   */
   clearVirtualHost(virtualHost: string): void {
-    for (const userName of [...this.#permissions.keys()]) this.clearPermissions(userName, virtualHost);
+    for (const userName of [...this.#permissions.keys()]) this.#forgetPermissions(userName, virtualHost);
   }
 
   authenticate(name: string, password: string, isLoopbackPeer: boolean): Authentication {
@@ -146,6 +164,14 @@ export class UserDirectory implements AuthBackend {
         };
       }
     }
+  }
+
+  #forgetPermissions(userName: string, virtualHost: string): boolean {
+    const byVirtualHost = this.#permissions.get(userName);
+    if (byVirtualHost?.delete(virtualHost) !== true) return false;
+    if (byVirtualHost.size === 0) this.#permissions.delete(userName);
+    this.#generation++;
+    return true;
   }
 
   #existing(name: string): User {

@@ -22,12 +22,18 @@ export interface PermissionConfig {
   readonly read: string;
 }
 
+/** What a data directory may know better than a default. */
+export type DefaultableOption = 'virtualHosts' | 'users' | 'anonymousUser';
+
+/** How virtual hosts, users and permissions meet those of a data directory: see `configured-definitions.ts`. */
 export interface BrokerConfig {
   readonly virtualHosts: readonly string[];
   readonly users: readonly UserConfig[];
   readonly permissions: readonly PermissionConfig[];
   /** Users who may do everything wherever no other permission is set for them. */
   readonly unrestrictedUsers: readonly string[];
+  /** Options with the values of `BROKER_CONFIG_DEFAULTS` because nobody said anything. */
+  readonly defaulted: ReadonlySet<DefaultableOption>;
   /** Users that may log in from this machine only. */
   readonly loopbackUsers: readonly string[];
   /** The user of SASL ANONYMOUS, or undefined: the mechanism is not offered. */
@@ -53,6 +59,7 @@ export const BROKER_CONFIG_DEFAULTS: Omit<BrokerConfig, 'memoryLimitBytes'> = {
   users: [{ name: 'guest', password: 'guest', tags: ['administrator'] }],
   permissions: [],
   unrestrictedUsers: ['guest'],
+  defaulted: new Set<DefaultableOption>(['virtualHosts', 'users', 'anonymousUser']),
   loopbackUsers: ['guest'],
   anonymousUser: 'guest',
   channelMax: CHANNEL_MAX_DEFAULT,

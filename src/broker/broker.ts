@@ -1,14 +1,22 @@
 /** The broker: virtual hosts, users, the message log and the turn. It knows nothing of sockets. */
-import { UserDirectory } from '../auth/users.js';
+import { type Permissions, type UserChanges, UserDirectory } from '../auth/users.js';
 import type { Clock } from '../lib/clock.js';
 import { GuardedClock } from '../lib/guarded-clock.js';
 import { OUTPUT_SLAB_BYTES, OUTPUT_SLABS_IDLE_MAX } from '../lib/limits.js';
 import type { Logger } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
 import { SlabPool } from '../lib/slab-pool.js';
-import type { DefinitionsLog } from '../store/definitions-log.js';
+import type { DefinitionRecord, DefinitionsLog } from '../store/definitions-log.js';
 import { MessageLog } from '../store/message-log.js';
 import type { BrokerConfig } from './broker-config.js';
+import {
+  permissionGoneRecord,
+  permissionRecord,
+  userGoneRecord,
+  userRecord,
+  virtualHostGoneRecord,
+  virtualHostRecord,
+} from './definitions.js';
 import { ResourceAlarms } from './resource-alarms.js';
 import { Scheduler } from './scheduler.js';
 import { VirtualHost, type VirtualHostEnvironment } from './virtual-host.js';
@@ -22,7 +30,7 @@ export interface BrokerDependencies {
   readonly defer: (turn: () => void) => void;
 }
 
-/** Starts empty: `applyConfig` gives it virtual hosts and users. */
+/** Starts empty: `applyConfig`, or the recovery of a data directory, gives it virtual hosts and users. */
 export class Broker implements VirtualHostEnvironment {
   readonly config: BrokerConfig;
   readonly clock: Clock;
@@ -64,6 +72,7 @@ export class Broker implements VirtualHostEnvironment {
     this.users = new UserDirectory({
       randomBytes: (count) => random.bytes(count),
       loopbackUsers: config.loopbackUsers,
+      changes: this.userChanges(),
     });
   }
 
@@ -75,8 +84,34 @@ export class Broker implements VirtualHostEnvironment {
     return [...this.virtualHostsByName.values()];
   }
 
-  addVirtualHost(name: string): void {
+  /** Adds a virtual host, which nobody may open yet. @returns false when there is one of that name */
+  addVirtualHost(name: string): boolean {
+    if (this.virtualHostsByName.has(name)) return false;
     this.virtualHostsByName.set(name, new VirtualHost(name, this));
+    this.record(virtualHostRecord(name));
+    return true;
+  }
+
+  /**
+   * Deletes a virtual host with everything in it: queues and their messages, exchanges, bindings, permissions.
+   * One record says it all, so a crash leaves all of it or nothing.
+   *
+   * @returns whether there was one
+   */
+  deleteVirtualHost(name: string): boolean {
+    const virtualHost = this.virtualHostsByName.get(name);
+    if (virtualHost === undefined) return false;
+    this.virtualHostsByName.delete(name);
+    this.users.clearVirtualHost(name);
+    this.record(virtualHostGoneRecord(name));
+    virtualHost.delete();
+    return true;
+  }
+
+  /** @throws Error when there is no such user or virtual host, or naming the pattern that is no regular expression */
+  setPermissions(userName: string, virtualHost: string, permissions: Permissions): void {
+    if (!this.virtualHostsByName.has(virtualHost)) throw new Error(`no virtual host '${virtualHost}'`);
+    this.users.setPermissions(userName, virtualHost, permissions);
   }
 
   /** Ids up to this one were given before a restart. */
@@ -101,5 +136,18 @@ export class Broker implements VirtualHostEnvironment {
   close(): void {
     for (const virtualHost of this.virtualHostsByName.values()) virtualHost.close();
     this.virtualHostsByName.clear();
+  }
+
+  private userChanges(): UserChanges {
+    return {
+      userSet: (user) => this.record(userRecord(user)),
+      userDeleted: (name) => this.record(userGoneRecord(name)),
+      permissionsSet: (row) => this.record(permissionRecord(row)),
+      permissionsCleared: (user, virtualHost) => this.record(permissionGoneRecord(user, virtualHost)),
+    };
+  }
+
+  private record(record: DefinitionRecord): void {
+    this.definitions?.append(record);
   }
 }

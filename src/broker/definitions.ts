@@ -1,9 +1,14 @@
 /**
- * Definitions as records of the definitions log, and back: virtual hosts, durable exchanges and queues, and the
- * bindings between durable ones. Arguments travel as the bytes of their field table, in base64.
+ * Definitions as records of the definitions log, and back: virtual hosts, users, permissions, durable exchanges and
+ * queues, and the bindings between durable ones. Arguments travel as the bytes of their field table, in base64;
+ * a password as its hash (`auth/password.ts`), which is empty for a user without one.
  *
- *   { t: 'broker', epoch, lastQueueId }                                    once, first
- *   { t: 'vhost', name }
+ *   { t: 'broker', epoch, lastQueueId,                                     once, first
+ *     keepsUsers? }                          (true: users and permissions are kept here, be it none)
+ *   { t: 'vhost', name }                                                   { t: 'vhost-', name }
+ *   { t: 'user', name, hash, tags }          (again, for a change)         { t: 'user-', name }
+ *   { t: 'permission', user, vhost,          (again, for a change)         { t: 'permission-', user, vhost }
+ *     configure, write, read }
  *   { t: 'exchange', vhost, name, type, autoDelete, internal, args }       { t: 'exchange-', vhost, name }
  *   { t: 'queue', vhost, name, id, autoDelete, args,                       { t: 'queue-', vhost, name, id }
  *     purgedSegment?, purgedOffset? }        (again, for a purge)
@@ -11,15 +16,46 @@
  *                                           only there, some messages were handed out that no ack file tells of
  *   { t: 'bind', vhost, source, kind, target, key, args }                  { t: 'unbind', ... }
  *
- * A new kind of definition is a record here, a function in `KINDS`, and a line in `snapshotOf`.
+ * 'vhost-' ends everything in the virtual host, 'user-' the permissions of the user. A new kind of definition is a
+ * record here, a function in `KINDS`, and a line in `snapshotOf`.
  */
 import { encodeTable } from '../amqp/field-encoder.js';
 import { decodeTable, type FieldTable } from '../amqp/field-table.js';
+import type { User } from '../auth/auth-backend.js';
+import type { PermissionRow } from '../auth/users.js';
 import type { Queue } from '../queues/queue.js';
 import type { DefinitionRecord } from '../store/definitions-log.js';
 import type { Broker } from './broker.js';
 import { BrokerExchange, type RouteTarget } from './router.js';
 import type { VirtualHost } from './virtual-host.js';
+
+export function brokerRecord(epoch: number, lastQueueId: number): DefinitionRecord {
+  return { t: 'broker', epoch, lastQueueId, keepsUsers: true };
+}
+
+export function virtualHostRecord(name: string): DefinitionRecord {
+  return { t: 'vhost', name };
+}
+
+export function virtualHostGoneRecord(name: string): DefinitionRecord {
+  return { t: 'vhost-', name };
+}
+
+export function userRecord({ name, passwordHash, tags }: User): DefinitionRecord {
+  return { t: 'user', name, hash: passwordHash, tags };
+}
+
+export function userGoneRecord(name: string): DefinitionRecord {
+  return { t: 'user-', name };
+}
+
+export function permissionRecord({ user, virtualHost, ...patterns }: PermissionRow): DefinitionRecord {
+  return { t: 'permission', user, vhost: virtualHost, ...patterns };
+}
+
+export function permissionGoneRecord(user: string, virtualHost: string): DefinitionRecord {
+  return { t: 'permission-', user, vhost: virtualHost };
+}
 
 export function exchangeRecord(virtualHost: string, exchange: BrokerExchange): DefinitionRecord {
   return {
@@ -74,16 +110,18 @@ export function bindingRecord(
   };
 }
 
-/** The virtual hosts, and what is durable in them, in an order in which it can be made again. */
+/** Virtual hosts, users and permissions, then what is durable in the virtual hosts: an order to make it again in. */
 export function snapshotOf(broker: Broker): DefinitionRecord[] {
-  const records: DefinitionRecord[] = [];
-  for (const virtualHost of broker.allVirtualHosts()) pushContent(records, virtualHost);
+  const virtualHosts = broker.allVirtualHosts();
+  const records = virtualHosts.map(({ name }) => virtualHostRecord(name));
+  for (const user of broker.users.users()) records.push(userRecord(user));
+  for (const row of broker.users.permissions()) records.push(permissionRecord(row));
+  for (const virtualHost of virtualHosts) pushContent(records, virtualHost);
   return records;
 }
 
 function pushContent(records: DefinitionRecord[], virtualHost: VirtualHost): void {
   const { name } = virtualHost;
-  records.push({ t: 'vhost', name });
   for (const exchange of virtualHost.exchanges.values()) {
     if (exchange.durable && !isPredeclared(exchange.name)) records.push(exchangeRecord(name, exchange));
   }
@@ -112,9 +150,18 @@ export function applyRecord(broker: Broker, record: DefinitionRecord): void {
 type ApplyRecord = (broker: Broker, record: DefinitionRecord) => void;
 
 const KINDS: ReadonlyMap<string, ApplyRecord> = new Map<string, ApplyRecord>([
+  ['vhost', (broker, record) => broker.addVirtualHost(text(record, 'name'))],
+  ['vhost-', (broker, record) => broker.deleteVirtualHost(text(record, 'name'))],
+  ['user', applyUser],
+  ['user-', (broker, record) => broker.users.deleteUser(text(record, 'name'))],
+  ['permission', applyPermission],
+  [
+    'permission-',
+    (broker, record) => broker.users.clearPermissions(text(record, 'user'), text(record, 'vhost')),
+  ],
   ['exchange', inVirtualHost(applyExchange)],
   ['exchange-', inVirtualHost(applyExchangeGone)],
-  ['queue', inVirtualHost(applyQueue)],
+  ['queue', applyQueueRecord],
   ['queue-', inVirtualHost(applyQueueGone)],
   ['bind', inVirtualHost(applyBinding)],
   ['unbind', inVirtualHost(applyBinding)],
@@ -125,6 +172,26 @@ function inVirtualHost(apply: (virtualHost: VirtualHost, record: DefinitionRecor
     const virtualHost = broker.virtualHost(text(record, 'vhost'));
     if (virtualHost !== undefined) apply(virtualHost, record);
   };
+}
+
+function applyUser(broker: Broker, record: DefinitionRecord): void {
+  const { tags } = record;
+  broker.users.restoreUser({
+    name: text(record, 'name'),
+    passwordHash: text(record, 'hash'),
+    tags: Array.isArray(tags) ? tags : [],
+  });
+}
+
+function applyPermission(broker: Broker, record: DefinitionRecord): void {
+  const user = text(record, 'user');
+  const virtualHost = text(record, 'vhost');
+  if (broker.users.user(user) === undefined || broker.virtualHost(virtualHost) === undefined) return;
+  broker.setPermissions(user, virtualHost, {
+    configure: text(record, 'configure'),
+    write: text(record, 'write'),
+    read: text(record, 'read'),
+  });
 }
 
 function applyExchange(virtualHost: VirtualHost, record: DefinitionRecord): void {
@@ -143,6 +210,13 @@ function applyExchange(virtualHost: VirtualHost, record: DefinitionRecord): void
 function applyExchangeGone(virtualHost: VirtualHost, record: DefinitionRecord): void {
   const exchange = virtualHost.exchanges.get(text(record, 'name'));
   if (exchange !== undefined) virtualHost.deleteExchange(exchange);
+}
+
+/** Also the id of a queue that has no virtual host any more is never given to another. */
+function applyQueueRecord(broker: Broker, record: DefinitionRecord): void {
+  broker.continueQueueIds(Number(record['id']));
+  const virtualHost = broker.virtualHost(text(record, 'vhost'));
+  if (virtualHost !== undefined) applyQueue(virtualHost, record);
 }
 
 function applyQueueGone(virtualHost: VirtualHost, record: DefinitionRecord): void {

@@ -12,7 +12,8 @@ import { type DefinitionRecord, DefinitionsLog, readDefinitions } from '../store
 import { findSegments, type RecoveryVisitor, recoverSegments } from '../store/recovery.js';
 import type { SyncMode } from '../store/sync-mode.js';
 import type { Broker } from './broker.js';
-import { applyRecord, snapshotOf } from './definitions.js';
+import { applyConfig } from './configured-definitions.js';
+import { applyRecord, brokerRecord, snapshotOf } from './definitions.js';
 import { DiskSpace } from './disk-space.js';
 
 export interface PersistenceOptions {
@@ -36,7 +37,7 @@ export interface Persistence {
   close(): Promise<void>;
 }
 
-/** @throws NewerFormatError with nothing touched */
+/** @throws NewerFormatError, DamagedDefinitionsError or UnknownNameError with nothing touched */
 export async function openPersistence(broker: Broker, options: PersistenceOptions): Promise<Persistence> {
   const { fileSystem, directory } = options;
   const messages = `${directory}/messages`;
@@ -117,7 +118,7 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
     fileSystem,
     directory,
     onFatal: options.onFatal,
-    snapshot: () => [{ t: 'broker', epoch, lastQueueId: broker.lastQueueId }, ...snapshotOf(broker)],
+    snapshot: () => [brokerRecord(epoch, broker.lastQueueId), ...snapshotOf(broker)],
   });
   await definitions.open();
   broker.definitions = definitions;
@@ -147,17 +148,21 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
   };
 }
 
-/** Makes the definitions again. @returns the epoch that begins */
+/** Makes the definitions again, and adds what the options say. @returns the epoch that begins */
 function replay(broker: Broker, records: readonly DefinitionRecord[]): number {
   let epoch = 1;
+  // Directories from before users were kept have virtual hosts in them, but no users.
+  let hasUsers = false;
   for (const record of records) {
     if (record['t'] === 'broker') {
       epoch = Number(record['epoch']) + 1;
+      hasUsers = record['keepsUsers'] === true;
       broker.continueQueueIds(Number(record['lastQueueId']));
     } else {
       applyRecord(broker, record);
     }
   }
+  applyConfig(broker, { virtualHosts: records.length > 0, users: hasUsers });
   return epoch;
 }
 

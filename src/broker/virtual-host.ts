@@ -27,6 +27,7 @@ import {
   bindingRecord,
   exchangeGoneRecord,
   exchangeRecord,
+  isPredeclared,
   queueGoneRecord,
   queueRecord,
 } from './definitions.js';
@@ -87,6 +88,7 @@ export class VirtualHost implements QueueHost {
   private readonly exclusiveQueues = new Map<object, Set<Queue>>();
   /** Which exchanges have bindings to a target: its deletion touches no others. */
   private readonly sources = new Map<RouteTarget, Set<BrokerExchange>>();
+  private isDeleted = false;
 
   constructor(name: string, environment: VirtualHostEnvironment) {
     this.name = name;
@@ -158,7 +160,7 @@ export class VirtualHost implements QueueHost {
     const exchange = new BrokerExchange({ ...declared, type });
     this.exchangesByName.set(declared.name, exchange);
     this.router.invalidate();
-    if (exchange.durable) this.record(exchangeRecord(this.name, exchange));
+    if (exchange.durable && !isPredeclared(exchange.name)) this.record(exchangeRecord(this.name, exchange));
     return exchange;
   }
 
@@ -275,6 +277,16 @@ export class VirtualHost implements QueueHost {
     queue.delete();
   }
 
+  /**
+   * Everything in it goes. The record of its own end covers that: records by the name alone, written behind it, could
+   * hit another virtual host that took the name.
+   */
+  delete(): void {
+    this.isDeleted = true;
+    for (const queue of [...this.queuesByName.values()]) this.deleteQueue(queue);
+    this.deleteExchanges([...this.exchangesByName.values()]);
+  }
+
   /** The broker is closing: timers end, messages in memory go, and what the data directory has stays as it is. */
   close(): void {
     for (const queue of [...this.queuesByName.values()]) {
@@ -344,7 +356,7 @@ export class VirtualHost implements QueueHost {
   }
 
   private record(record: DefinitionRecord): void {
-    this.environment.definitions?.append(record);
+    if (!this.isDeleted) this.environment.definitions?.append(record);
   }
 
   /** Removes the bindings to a target. @returns the exchanges that are to go for want of another */

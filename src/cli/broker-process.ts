@@ -8,6 +8,7 @@
  * ends nobody for SIGTERM, the broker would otherwise miss it.
  */
 import { resolve } from 'node:path';
+import { UnknownNameError } from '../broker/configured-definitions.js';
 import type { Clock } from '../lib/clock.js';
 import type { FileSystem } from '../lib/file-system.js';
 import type { Logger } from '../lib/logger.js';
@@ -15,7 +16,13 @@ import type { RunningServer, ServerOptions, startServer } from '../server/server
 import { NewerFormatError } from '../store/batch-format.js';
 import type { DataDirectory, openDataDirectory } from '../store/data-directory.js';
 import { DamagedDefinitionsError } from '../store/definitions-log.js';
-import { CommandError, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_TERMINATED } from './command-error.js';
+import {
+  CommandError,
+  EXIT_CONFIGURATION,
+  EXIT_FAILURE,
+  EXIT_INTERRUPTED,
+  EXIT_TERMINATED,
+} from './command-error.js';
 import type { StartSettings } from './start-options.js';
 
 /** What the process around the broker is: arguments, so that a test needs no process of its own. */
@@ -170,6 +177,9 @@ function listenError(error: unknown, settings: StartSettings): unknown {
   const { port } = settings;
   if (error instanceof NewerFormatError || error instanceof DamagedDefinitionsError)
     return failure(`${settings.dataDirectory}: ${error.message}`);
+  if (error instanceof UnknownNameError) {
+    return new CommandError(`${settings.dataDirectory}: ${error.message}`, EXIT_CONFIGURATION);
+  }
   switch (code) {
     case 'EADDRINUSE':
       return failure(

@@ -57,14 +57,15 @@ export const START_OPTIONS = [
     name: 'user',
     kind: 'users',
     placeholder: 'NAME:PASSWORD[:TAG,TAG]',
-    description: 'user to create instead of guest, with all permissions unless --permission names it',
+    description:
+      'user to add or change, with all permissions unless --permission names it; at the first start instead of guest',
     defaultText: 'guest:guest:administrator',
   },
   {
     name: 'vhost',
     kind: 'names',
     placeholder: 'NAME',
-    description: 'virtual host to create',
+    description: 'virtual host to add; at the first start instead of /',
     defaultText: '/',
   },
   {

@@ -1,5 +1,9 @@
 /** From what the operator set, wherever, to what a broker starts with. */
-import { BROKER_CONFIG_DEFAULTS, type BrokerConfig } from '../broker/broker-config.js';
+import {
+  BROKER_CONFIG_DEFAULTS,
+  type BrokerConfig,
+  type DefaultableOption,
+} from '../broker/broker-config.js';
 import {
   BODY_BYTES_MAX,
   DISK_FREE_BYTES_MIN_DEFAULT,
@@ -72,12 +76,13 @@ export function resolveStartSettings(sources: StartSources): StartSettings {
   const file: Settings = configPath === undefined ? new Map() : readConfigFile(readText(configPath));
   const order = [sources.flags, environment, file];
   const hosts = firstSetting(order, 'host');
+  const dataDirectory = resolveDataDirectory(order);
   return {
-    config: resolveBrokerConfig(order, sources.availableMemoryBytes),
+    config: resolveBrokerConfig(order, dataDirectory !== undefined, sources.availableMemoryBytes),
     hosts: hosts === undefined ? HOSTS_DEFAULT : readNames(hosts, HOST_BYTES_MAX),
     areHostsDefault: hosts === undefined,
     port: orDefault(order, 'port', PORT_DEFAULT, (setting) => readInteger(setting, 0, PORT_MAX)),
-    dataDirectory: resolveDataDirectory(order),
+    dataDirectory,
     syncMode: orDefault(order, 'sync', 'always', (setting) => readChoice(setting, SYNC_MODES)),
     diskFreeLimitBytes: orDefault(order, 'disk-free-limit', DISK_FREE_BYTES_MIN_DEFAULT, (setting) =>
       readSize(setting, Number.MAX_SAFE_INTEGER),
@@ -87,7 +92,11 @@ export function resolveStartSettings(sources: StartSources): StartSettings {
   };
 }
 
-function resolveBrokerConfig(order: readonly Settings[], availableMemoryBytes: number): BrokerConfig {
+function resolveBrokerConfig(
+  order: readonly Settings[],
+  isStored: boolean,
+  availableMemoryBytes: number,
+): BrokerConfig {
   const defaults = BROKER_CONFIG_DEFAULTS;
   const virtualHosts = orDefault(order, 'vhost', defaults.virtualHosts, (setting) =>
     readNames(setting, SHORT_STRING_BYTES_MAX),
@@ -99,12 +108,13 @@ function resolveBrokerConfig(order: readonly Settings[], availableMemoryBytes: n
       loopbackUsers: firstSetting(order, 'loopback-users'),
       anonymousUser: firstSetting(order, 'anonymous-user'),
     },
-    virtualHosts,
+    { virtualHosts, mayBeMore: isStored },
   );
   return {
     ...defaults,
     ...users,
     virtualHosts,
+    defaulted: defaultedOptions(order),
     heartbeatSeconds: orDefault(order, 'heartbeat', defaults.heartbeatSeconds, (setting) =>
       readInteger(setting, 0, UINT16_MAX),
     ),
@@ -128,6 +138,15 @@ function resolveBrokerConfig(order: readonly Settings[], availableMemoryBytes: n
       (setting) => readSizeOrPercent(setting, availableMemoryBytes),
     ),
   };
+}
+
+/** The options that no source names. */
+function defaultedOptions(order: readonly Settings[]): ReadonlySet<DefaultableOption> {
+  const defaulted = new Set<DefaultableOption>();
+  if (firstSetting(order, 'vhost') === undefined) defaulted.add('virtualHosts');
+  if (firstSetting(order, 'user') === undefined) defaulted.add('users');
+  if (firstSetting(order, 'anonymous-user') === undefined) defaulted.add('anonymousUser');
+  return defaulted;
 }
 
 /**

@@ -22,26 +22,37 @@ type UserOptions = Pick<
   'users' | 'permissions' | 'unrestrictedUsers' | 'loopbackUsers' | 'anonymousUser'
 >;
 
+/** Names that other options may refer to. */
+export interface KnownNames {
+  readonly virtualHosts: readonly string[];
+  /** There is a data directory, which may have more: whether a name exists shows once it has been read. */
+  readonly mayBeMore: boolean;
+}
+
 /**
  * As RabbitMQ's `default_user`, any configured user takes the place of guest. A user that no permission names
  * has every permission on every virtual host.
  *
  * @throws CommandError naming the setting to blame; a password is never part of a message
  */
-export function resolveUsers(settings: UserSettings, virtualHosts: readonly string[]): UserOptions {
+export function resolveUsers(settings: UserSettings, known: KnownNames): UserOptions {
   const users = settings.user === undefined ? BROKER_CONFIG_DEFAULTS.users : readUsers(settings.user);
-  const names = new Set(users.map((user) => user.name));
+  const configured = new Set(users.map((user) => user.name));
+  const isUser = (name: string): boolean => known.mayBeMore || configured.has(name);
+  const isVirtualHost = (name: string): boolean => known.mayBeMore || known.virtualHosts.includes(name);
   const permissions =
-    settings.permission === undefined ? [] : readPermissions(settings.permission, names, virtualHosts);
+    settings.permission === undefined ? [] : readPermissions(settings.permission, isUser, isVirtualHost);
   const restricted = new Set(permissions.map((permission) => permission.user));
   return {
     users,
     permissions,
-    unrestrictedUsers: [...names].filter((name) => !restricted.has(name)),
-    loopbackUsers: readLoopbackUsers(settings.loopbackUsers, names),
-    anonymousUser: readAnonymousUser(settings.anonymousUser, names),
+    unrestrictedUsers: [...configured].filter((name) => !restricted.has(name)),
+    loopbackUsers: readLoopbackUsers(settings.loopbackUsers, isUser),
+    anonymousUser: readAnonymousUser(settings.anonymousUser, isUser),
   };
 }
+
+type IsKnown = (name: string) => boolean;
 
 /** The word that stands for no user at all. */
 const NOBODY = 'none';
@@ -104,8 +115,8 @@ function takeTags(setting: Setting, fields: Map<string, unknown>): readonly stri
 
 function readPermissions(
   setting: Setting,
-  users: ReadonlySet<string>,
-  virtualHosts: readonly string[],
+  isUser: IsKnown,
+  isVirtualHost: IsKnown,
 ): readonly PermissionConfig[] {
   const permissions = setting.values.map((value) =>
     typeof value === 'string'
@@ -114,9 +125,9 @@ function readPermissions(
   );
   const places = new Set<string>();
   for (const { user, virtualHost, configure, write, read } of permissions) {
-    if (!users.has(user))
+    if (!isUser(user))
       refuse(setting, `names the user ${quote(user)}, who is not configured; add it with --user`);
-    if (!virtualHosts.includes(virtualHost)) {
+    if (!isVirtualHost(virtualHost)) {
       refuse(
         setting,
         `names the virtual host ${quote(virtualHost)}, which is not configured; add it with --vhost`,
@@ -176,7 +187,7 @@ function validatePattern(setting: Setting, pattern: string): void {
 }
 
 /** A name of no user would protect nobody, and somebody else would be left unprotected. */
-function readLoopbackUsers(setting: Setting | undefined, users: ReadonlySet<string>): readonly string[] {
+function readLoopbackUsers(setting: Setting | undefined, isUser: IsKnown): readonly string[] {
   if (setting === undefined) return BROKER_CONFIG_DEFAULTS.loopbackUsers;
   const names = readNames(setting, SHORT_STRING_BYTES_MAX);
   if (names.includes(NOBODY)) {
@@ -185,20 +196,20 @@ function readLoopbackUsers(setting: Setting | undefined, users: ReadonlySet<stri
   }
   for (const name of names) {
     // guest may be protected also where it does not exist: it is RabbitMQ's default.
-    if (!users.has(name) && name !== 'guest') refuseUnknownUser(setting, name);
+    if (!isUser(name) && name !== 'guest') refuseUnknownUser(setting, name);
   }
   return names;
 }
 
-function readAnonymousUser(setting: Setting | undefined, users: ReadonlySet<string>): string | undefined {
+function readAnonymousUser(setting: Setting | undefined, isUser: IsKnown): string | undefined {
   if (setting === undefined) {
     const name = BROKER_CONFIG_DEFAULTS.anonymousUser;
     // Without guest there is nobody to log in as: the mechanism is not offered.
-    return name !== undefined && users.has(name) ? name : undefined;
+    return name !== undefined && isUser(name) ? name : undefined;
   }
   const name = readText(setting);
   if (name === NOBODY) return undefined;
-  if (!users.has(name)) refuseUnknownUser(setting, name);
+  if (!isUser(name)) refuseUnknownUser(setting, name);
   return name;
 }
 

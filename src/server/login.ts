@@ -9,7 +9,7 @@ import type { Broker } from '../broker/broker.js';
 
 /** The mechanisms offered, as connection.start lists them. */
 export function offeredMechanisms(broker: Broker): string {
-  return broker.config.anonymousUser === undefined ? 'PLAIN AMQPLAIN' : 'PLAIN AMQPLAIN ANONYMOUS';
+  return anonymousUserOf(broker) === undefined ? 'PLAIN AMQPLAIN' : 'PLAIN AMQPLAIN ANONYMOUS';
 }
 
 export type Login =
@@ -42,13 +42,17 @@ export function logIn(broker: Broker, mechanism: string, response: Buffer, isLoo
 }
 
 function logInAnonymously(broker: Broker, isLoopbackPeer: boolean): Login {
-  const name = broker.config.anonymousUser;
-  const user = name === undefined ? undefined : broker.users.user(name);
+  const user = anonymousUserOf(broker);
   if (user === undefined) return { ok: false, kind: 'malformed', reason: 'ANONYMOUS has no user' };
   if (!isLoopbackPeer && broker.users.loopbackUsers.has(user.name)) {
     return { ok: false, kind: 'refused', reason: `user '${user.name}' may connect from this machine only` };
   }
   return { ok: true, user };
+}
+
+/** Undefined also when guest, the default, has been deleted. */
+function anonymousUserOf({ config, users }: Broker): User | undefined {
+  return config.anonymousUser === undefined ? undefined : users.user(config.anonymousUser);
 }
 
 /** AMQPLAIN: a field table without its length, with LOGIN and PASSWORD as strings or byte arrays. */

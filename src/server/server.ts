@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { ReplyCode } from '../amqp/errors.js';
 import { Broker } from '../broker/broker.js';
 import type { BrokerConfig } from '../broker/broker-config.js';
-import { applyConfig } from '../broker/configured-definitions.js';
+import { applyConfig, NOTHING_STORED } from '../broker/configured-definitions.js';
 import { openPersistence, type Persistence } from '../broker/persistence.js';
 import { type Clock, SystemClock } from '../lib/clock.js';
 import type { FileSystem } from '../lib/file-system.js';
@@ -50,9 +50,7 @@ export interface RunningServer {
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, logger, clock = new SystemClock(), random = new SystemRandom() } = options;
   const broker = new Broker({ config, clock, random, logger, defer: (turn) => setImmediate(turn) });
-  applyConfig(broker);
-  const persistence =
-    options.storage === undefined ? undefined : await openPersistence(broker, options.storage);
+  const persistence = await fill(broker, options.storage);
   const connections = new ConnectionSet();
   const accept = (socket: Socket): void => {
     // Small frames must not wait for the acknowledgement of earlier ones.
@@ -92,6 +90,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       return closing;
     },
   };
+}
+
+/** Gives a new broker its definitions and messages. */
+async function fill(broker: Broker, storage: StorageOptions | undefined): Promise<Persistence | undefined> {
+  try {
+    if (storage !== undefined) return await openPersistence(broker, storage);
+    applyConfig(broker, NOTHING_STORED);
+    return undefined;
+  } catch (error) {
+    // What was recovered until then may have set timers.
+    broker.close();
+    throw error;
+  }
 }
 
 /** The open connections. */

@@ -25,7 +25,7 @@ const CHUNK_HEADER_BYTES = 20;
 const COMPACTION_BYTES_MIN = 1_048_576;
 const COMPACTION_FACTOR = 4;
 
-export type DefinitionRecord = { readonly [key: string]: string | number | boolean };
+export type DefinitionRecord = { readonly [key: string]: string | number | boolean | readonly string[] };
 
 export interface DefinitionsLogOptions {
   readonly fileSystem: FileSystem;

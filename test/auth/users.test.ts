@@ -180,3 +180,38 @@ describe('generation', () => {
     expect([...users.users()]).toHaveLength(1);
   });
 });
+
+describe('whoever keeps the users', () => {
+  it('is told of each change once it is made, and of nothing else', () => {
+    const told: string[] = [];
+    const kept = new UserDirectory({
+      randomBytes: (n) => Buffer.alloc(n),
+      changes: {
+        userSet: ({ name, tags }) => told.push(`user ${name} [${tags}] ${kept.user(name) !== undefined}`),
+        userDeleted: (name) => told.push(`no user ${name} ${kept.user(name) === undefined}`),
+        permissionsSet: (row) => told.push(`permission ${JSON.stringify(Object.values(row))}`),
+        permissionsCleared: (user, virtualHost) => told.push(`no permission ${user} ${virtualHost}`),
+      },
+    });
+    kept.addUser('alice', 'secret', ['a']);
+    kept.setTags('alice', ['b']);
+    kept.setPermissions('alice', '/', ALL);
+    kept.setPermissions('alice', 'v', ALL);
+    expect(() => kept.setPermissions('alice', 'v', { ...ALL, read: '(' })).toThrow('invalid');
+    kept.clearPermissions('alice', '/');
+    kept.clearPermissions('alice', '/');
+    // The end of a virtual host says this by itself.
+    kept.clearVirtualHost('v');
+    expect(kept.hasAccess('alice', 'v')).toBe(false);
+    kept.deleteUser('alice');
+    kept.deleteUser('alice');
+    expect(told).toEqual([
+      'user alice [a] true',
+      'user alice [b] true',
+      'permission ["alice","/",".*",".*",".*"]',
+      'permission ["alice","v",".*",".*",".*"]',
+      'no permission alice /',
+      'no user alice true',
+    ]);
+  });
+});

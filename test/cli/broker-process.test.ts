@@ -1,8 +1,9 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { BROKER_CONFIG_DEFAULTS } from '../../src/broker/broker-config.js';
+import { UnknownNameError } from '../../src/broker/configured-definitions.js';
 import { type ProcessSurroundings, runBroker } from '../../src/cli/broker-process.js';
-import { CommandError, EXIT_FAILURE } from '../../src/cli/command-error.js';
+import { CommandError, EXIT_CONFIGURATION, EXIT_FAILURE } from '../../src/cli/command-error.js';
 import type { StartSettings } from '../../src/cli/start-options.js';
 import type { Logger } from '../../src/lib/logger.js';
 import { ManualClock } from '../../src/lib/manual-clock.js';
@@ -206,6 +207,15 @@ describe('the data directory', () => {
     );
     expect(surroundings.happened).toEqual([]);
     expect(surroundings.events.eventNames()).toEqual([]);
+  });
+
+  it('that has no user of a name an option refers to stops the start', async () => {
+    const surroundings = new Surroundings();
+    surroundings.listenErrors = [new UnknownNameError("--loopback-users names the user 'x'")];
+    await expect(runBroker({ ...SETTINGS, dataDirectory: '/data' }, surroundings)).rejects.toEqual(
+      new CommandError("/data: --loopback-users names the user 'x'", EXIT_CONFIGURATION),
+    );
+    expect(surroundings.happened).toEqual(['lock', 'unlock']);
   });
 
   it('is released when a port is taken', async () => {

@@ -53,6 +53,37 @@ describe('defaults', () => {
   });
 });
 
+describe('virtual hosts, users and the anonymous user', () => {
+  const defaulted = (...args: Parameters<typeof resolve>) => [...resolve(...args).config.defaulted].sort();
+
+  it('are defaults until a source names them', () => {
+    expect(defaulted()).toEqual(['anonymousUser', 'users', 'virtualHosts']);
+    expect(defaulted({ vhost: 'a' })).toEqual(['anonymousUser', 'users']);
+    expect(defaulted({}, { LEVERET_USER: 'a:b' })).toEqual(['anonymousUser', 'virtualHosts']);
+    const config = configFile({ 'anonymous-user': 'guest', user: [{ name: 'a', password: 'b' }] });
+    expect(defaulted({ config })).toEqual(['virtualHosts']);
+  });
+
+  it('are what the operator said even where that is the default', () => {
+    const flags = { vhost: '/', user: 'guest:guest:administrator', 'anonymous-user': 'guest' };
+    expect(defaulted(flags)).toEqual([]);
+    expect(resolve(flags).config).toEqual({
+      ...BROKER_CONFIG_DEFAULTS,
+      memoryLimitBytes: 600_000_000,
+      defaulted: new Set(),
+    });
+  });
+
+  it('must exist where there is no data directory that may have more', () => {
+    const flags = { permission: 'app:/:::' };
+    expect(refusal({ ...flags, 'in-memory': true })).toEqual({
+      message: "--permission names the user 'app', who is not configured; add it with --user",
+      exitCode: EXIT_USAGE,
+    });
+    expect(resolve(flags).config.permissions).toHaveLength(1);
+  });
+});
+
 describe('precedence', () => {
   it('is flag, variable, file, default', () => {
     const config = configFile({ port: 3, heartbeat: 3, 'channel-max': 3 });

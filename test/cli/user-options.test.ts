@@ -20,7 +20,7 @@ function fromFile(label: string, ...values: readonly unknown[]): Setting {
 }
 
 function resolve(settings: Partial<UserSettings>, virtualHosts: readonly string[] = ['/']) {
-  return resolveUsers({ ...NONE, ...settings }, virtualHosts);
+  return resolveUsers({ ...NONE, ...settings }, { virtualHosts, mayBeMore: false });
 }
 
 function refusal(settings: Partial<UserSettings>): string {
@@ -202,5 +202,28 @@ describe('wrong loopback and anonymous users', () => {
     expect(refusal({ loopbackUsers: flag('--loopback-users', 'none', 'guest') })).toBe(
       "--loopback-users must be 'none' alone, or names without it",
     );
+  });
+});
+
+describe('with a data directory', () => {
+  const stored = { virtualHosts: ['/'], mayBeMore: true };
+
+  it('names may be of users and virtual hosts that it has', () => {
+    const settings = {
+      ...NONE,
+      permission: flag('--permission', 'stored:orders:::'),
+      loopbackUsers: flag('--loopback-users', 'stored'),
+      anonymousUser: flag('--anonymous-user', 'stored'),
+    };
+    expect(resolveUsers(settings, stored)).toMatchObject({
+      permissions: [{ user: 'stored', virtualHost: 'orders', configure: '', write: '', read: '' }],
+      unrestrictedUsers: ['guest'],
+      loopbackUsers: ['stored'],
+      anonymousUser: 'stored',
+    });
+  });
+
+  it('guest may be there to be anonymous, also with users', () => {
+    expect(resolveUsers({ ...NONE, user: flag('--user', ...USERS) }, stored).anonymousUser).toBe('guest');
   });
 });

@@ -2,8 +2,7 @@
 import { FieldTable } from '../../src/amqp/field-table.js';
 import { IMAGE_PERSISTENT, readImage } from '../../src/amqp/message-image.js';
 import { Broker } from '../../src/broker/broker.js';
-import { BROKER_CONFIG_DEFAULTS } from '../../src/broker/broker-config.js';
-import { applyConfig } from '../../src/broker/configured-definitions.js';
+import { BROKER_CONFIG_DEFAULTS, type BrokerConfig } from '../../src/broker/broker-config.js';
 import { writeMessage } from '../../src/broker/message-writer.js';
 import { openPersistence, type Persistence } from '../../src/broker/persistence.js';
 import type { VirtualHost } from '../../src/broker/virtual-host.js';
@@ -47,6 +46,10 @@ export interface DurableBrokerOptions {
   readonly residentBytesMax?: number;
   readonly syncMode?: SyncMode;
   readonly onFatal?: (error: unknown) => void;
+  /** Without it there are no users, which most tests have no need of. */
+  readonly config?: Partial<BrokerConfig>;
+  /** Of the salts of passwords, among others. */
+  readonly seed?: number;
 }
 
 export async function microtasks(count = MICROTASKS_PER_OPERATION): Promise<void> {
@@ -68,13 +71,12 @@ export async function openDurable(
   };
   const logger: Logger = { debug: () => {}, info: () => {}, warn: complain, error: complain };
   const broker = new Broker({
-    config: { ...BROKER_CONFIG_DEFAULTS, users: [], memoryLimitBytes: 1e9 },
+    config: { ...BROKER_CONFIG_DEFAULTS, memoryLimitBytes: 1e9, ...(options.config ?? { users: [] }) },
     clock,
-    random: new SeededRandom(1),
+    random: new SeededRandom(options.seed ?? 1),
     logger,
     defer: (turn) => due.push(turn),
   });
-  applyConfig(broker);
   const persistence = await openPersistence(broker, {
     fileSystem: disk as FileSystem,
     directory: DATA_DIRECTORY,
