@@ -30,6 +30,12 @@ export interface BrokerDependencies {
   readonly defer: (turn: () => void) => void;
 }
 
+/** Closes the connections that it is true for, and tells them the reason. */
+export type CloseClients = (
+  isAffected: (userName: string, virtualHost: string) => boolean,
+  reason: string,
+) => void;
+
 /** Starts empty: `applyConfig`, or the recovery of a data directory, gives it virtual hosts and users. */
 export class Broker implements VirtualHostEnvironment {
   readonly config: BrokerConfig;
@@ -48,6 +54,8 @@ export class Broker implements VirtualHostEnvironment {
   lastQueueId = 0;
   /** Keeps durable definitions; undefined for a broker in memory. */
   definitions: DefinitionsLog | undefined;
+  /** Whoever has the connections sets this; until then there are none to close. */
+  closeClients: CloseClients = () => {};
 
   constructor({ config, clock, random, logger, defer }: BrokerDependencies) {
     this.config = config;
@@ -94,7 +102,7 @@ export class Broker implements VirtualHostEnvironment {
 
   /**
    * Deletes a virtual host with everything in it: queues and their messages, exchanges, bindings, permissions.
-   * One record says it all, so a crash leaves all of it or nothing.
+   * Its clients are told, and closed. One record says it all, so a crash leaves all of it or nothing.
    *
    * @returns whether there was one
    */
@@ -105,6 +113,8 @@ export class Broker implements VirtualHostEnvironment {
     this.users.clearVirtualHost(name);
     this.record(virtualHostGoneRecord(name));
     virtualHost.delete();
+    // Behind the queues, as RabbitMQ does: their consumers are cancelled before the connection is closed.
+    this.closeClients((_userName, openedHost) => openedHost === name, `vhost '${name}' is deleted`);
     return true;
   }
 
@@ -141,7 +151,10 @@ export class Broker implements VirtualHostEnvironment {
   private userChanges(): UserChanges {
     return {
       userSet: (user) => this.record(userRecord(user)),
-      userDeleted: (name) => this.record(userGoneRecord(name)),
+      userDeleted: (name) => {
+        this.record(userGoneRecord(name));
+        this.closeClients((userName) => userName === name, `user '${name}' is deleted`);
+      },
       permissionsSet: (row) => this.record(permissionRecord(row)),
       permissionsCleared: (user, virtualHost) => this.record(permissionGoneRecord(user, virtualHost)),
     };

@@ -97,6 +97,11 @@ export class Connection implements FrameReaderOwner, TransportOwner, AlarmListen
     return this.openedHost!;
   }
 
+  /** Whether it has a user and an open virtual host. */
+  get isRunning(): boolean {
+    return this.phase === ConnectionPhase.Running;
+  }
+
   /** Fields for the log. */
   describe(): object {
     const { remoteAddress, remotePort } = this.socket;

@@ -52,6 +52,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const broker = new Broker({ config, clock, random, logger, defer: (turn) => setImmediate(turn) });
   const persistence = await fill(broker, options.storage);
   const connections = new ConnectionSet();
+  broker.closeClients = (isAffected, reason) => connections.closeWhere(isAffected, reason);
   const accept = (socket: Socket): void => {
     // Small frames must not wait for the acknowledgement of earlier ones.
     socket.setNoDelay(true);
@@ -127,6 +128,14 @@ class ConnectionSet {
     if (this.members.size > 0) return;
     for (const resolve of this.onEmpty) resolve();
     this.onEmpty = [];
+  }
+
+  /** Closes those whose user and virtual host match, with 320 CONNECTION_FORCED. */
+  closeWhere(isAffected: (userName: string, virtualHost: string) => boolean, reason: string): void {
+    for (const connection of [...this.members]) {
+      if (!connection.isRunning || !isAffected(connection.user.name, connection.virtualHost.name)) continue;
+      connection.close(ReplyCode.ConnectionForced, reason);
+    }
   }
 
   /** Resolves when there are none. */

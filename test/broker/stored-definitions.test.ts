@@ -225,16 +225,26 @@ describe('virtual hosts', () => {
     expect(await drainTexts(second, 'q')).toEqual([]);
   });
 
-  it('end in one record', async () => {
+  it('end in one record, and close their clients', async () => {
     const durable = await start({ virtualHosts: ['/', 'gone'] });
     const gone = durable.broker.virtualHost('gone')!;
     declareQueue(gone, 'q');
     await durable.settle();
+    const closed: string[] = [];
+    durable.broker.closeClients = (isAffected, reason) => {
+      for (const name of ['gone', '/']) if (isAffected('guest', name)) closed.push(`${name}: ${reason}`);
+    };
     const before = durable.broker.definitions!.sequence;
     durable.broker.deleteVirtualHost('gone');
     expect(durable.broker.definitions!.sequence).toBe(before + 1);
     expect(gone.queues.size).toBe(0);
     expect(gone.exchanges.size).toBe(0);
+    durable.broker.users.deleteUser('guest');
+    expect(closed).toEqual([
+      "gone: vhost 'gone' is deleted",
+      "gone: user 'guest' is deleted",
+      "/: user 'guest' is deleted",
+    ]);
   });
 });
 
