@@ -1,5 +1,5 @@
 /**
- * What a channel has handed out: its consumers, its delivery tags, and the deliveries that are not settled yet.
+ * What a channel has handed out: its delivery tags, and the deliveries that are not settled yet.
  *
  * Delivery tags count up from 1 for every delivery and get-ok of the channel, but only those that want an
  * acknowledgement are remembered, as four numbers-and-a-reference in parallel rings ordered by tag. A settled
@@ -13,7 +13,6 @@ import {
   contentHeaderOffset,
   FRAME_BODY,
   FRAME_END,
-  FRAME_METHOD,
   FRAME_OVERHEAD_BYTES,
   FRAME_PREFIX_BYTES,
   IMAGE_BODY_SIZE,
@@ -21,88 +20,11 @@ import {
   IMAGE_HEADER_BYTES,
   IMAGE_NAMES_LENGTH,
 } from '../amqp/message-image.js';
-import { allocateBlock, type ByteBlock, copyBytes } from '../lib/bytes.js';
+import { type ByteBlock, copyBytes } from '../lib/bytes.js';
 import { BODY_REFERENCE_BYTES_MIN } from '../lib/limits.js';
-import type { Consumer, Queue } from '../queues/queue.js';
 import type { MessageLog } from '../store/message-log.js';
+import type { ChannelConsumer, DeliveryOwner } from './channel-consumer.js';
 import type { Transport } from './transport.js';
-
-/** Who a delivery that wants an acknowledgement was made for: a consumer, or a basic.get of a queue. */
-export class DeliveryOwner {
-  readonly queue: Queue;
-  unackedCount = 0;
-
-  constructor(queue: Queue) {
-    this.queue = queue;
-  }
-
-  /** A delivery of this owner was settled. */
-  onSettled(): void {}
-}
-
-export interface ConsumerOptions {
-  readonly tag: string;
-  readonly queue: Queue;
-  readonly noAck: boolean;
-  readonly isExclusive: boolean;
-  readonly priority: number;
-  /** Unacked deliveries it may hold; 0 is unlimited. */
-  readonly prefetch: number;
-}
-
-export class ChannelConsumer extends DeliveryOwner implements Consumer {
-  readonly tag: string;
-  readonly noAck: boolean;
-  readonly isExclusive: boolean;
-  readonly priority: number;
-  readonly prefetch: number;
-  isWaiting = false;
-  /** A basic.deliver frame up to and including the consumer tag. */
-  readonly framePrefix: ByteBlock;
-  private readonly deliveries: Deliveries;
-  private readonly onCancelled: (consumer: ChannelConsumer) => void;
-
-  constructor(
-    options: ConsumerOptions,
-    deliveries: Deliveries,
-    onCancelled: (consumer: ChannelConsumer) => void,
-  ) {
-    super(options.queue);
-    this.tag = options.tag;
-    this.noAck = options.noAck;
-    this.isExclusive = options.isExclusive;
-    this.priority = options.priority;
-    this.prefetch = options.prefetch;
-    this.deliveries = deliveries;
-    this.onCancelled = onCancelled;
-    this.framePrefix = deliverPrefix(deliveries.channelNumber, options.tag);
-  }
-
-  canTake(): boolean {
-    if (!this.noAck) {
-      if (this.prefetch !== 0 && this.unackedCount >= this.prefetch) return false;
-      if (this.deliveries.isGlobalPrefetchReached) return false;
-    }
-    return !this.deliveries.transport.isCongested;
-  }
-
-  deliver(position: number, sequence: number, redelivered: boolean): void {
-    this.deliveries.deliver(this, position, sequence, redelivered);
-  }
-
-  cancelledByQueue(): void {
-    this.onCancelled(this);
-  }
-
-  override onSettled(): void {
-    if (this.isWaiting) this.wake();
-  }
-
-  /** Joins the queue's rotation again if what kept it out is gone. */
-  wake(): void {
-    if (this.isWaiting && this.canTake()) this.queue.consumerReady(this);
-  }
-}
 
 /** What becomes of a delivery. */
 export const Settlement = { Acknowledge: 0, Requeue: 1, Reject: 2 } as const;
@@ -384,17 +306,4 @@ export function settleDelivery(
 
 function unknownTag(tag: number): Error {
   return preconditionFailed(`unknown delivery tag ${tag}`);
-}
-
-/** basic.deliver up to the consumer tag; the length is filled in for each delivery. */
-function deliverPrefix(channel: number, tag: string): ByteBlock {
-  const tagBytes = Buffer.from(tag);
-  const block = allocateBlock(FRAME_PREFIX_BYTES + 4 + 1 + tagBytes.length);
-  block.bytes[0] = FRAME_METHOD;
-  block.view.setUint16(1, channel);
-  block.view.setUint32(3, 0);
-  block.view.setUint32(FRAME_PREFIX_BYTES, 0x003c003c);
-  block.bytes[FRAME_PREFIX_BYTES + 4] = tagBytes.length;
-  block.bytes.set(tagBytes, FRAME_PREFIX_BYTES + 5);
-  return block;
 }

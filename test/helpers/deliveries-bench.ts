@@ -1,5 +1,6 @@
 import type { Queue } from '../../src/queues/queue.js';
-import { ChannelConsumer, type ConsumerOptions, Deliveries } from '../../src/server/deliveries.js';
+import { ChannelConsumer, type ConsumerOptions } from '../../src/server/channel-consumer.js';
+import { Deliveries } from '../../src/server/deliveries.js';
 import { writeLabelled } from './messages.js';
 import { TransportBench } from './transport-bench.js';
 

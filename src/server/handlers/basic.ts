@@ -20,7 +20,8 @@ import {
   MethodId,
 } from '../../amqp/methods.generated.js';
 import type { Channel } from '../channel.js';
-import { ChannelConsumer, DeliveryOwner, Settlement } from '../deliveries.js';
+import { ChannelConsumer, DeliveryOwner } from '../channel-consumer.js';
+import { Settlement } from '../deliveries.js';
 import { startReplyConsumer, stopReplyConsumer } from '../reply-to.js';
 import { REPLY_TO_NAME } from '../reply-to-names.js';
 import { lookUp } from './queue.js';
