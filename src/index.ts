@@ -9,10 +9,13 @@
  */
 import { totalmem } from 'node:os';
 import { BROKER_CONFIG_DEFAULTS, type PermissionConfig, type UserConfig } from './broker/broker-config.js';
+import type { Generation } from './broker/generations/generation.js';
+import { GENERATION_NAMES, type GenerationName, generationNamed } from './broker/generations/names.js';
 import { type Logger, silentLogger } from './lib/logger.js';
 import { type RunningServer, startServer } from './server/server.js';
 
 export type { PermissionConfig, UserConfig } from './broker/broker-config.js';
+export type { GenerationName } from './broker/generations/names.js';
 export type { Logger } from './lib/logger.js';
 
 export interface BrokerOptions {
@@ -20,6 +23,8 @@ export interface BrokerOptions {
   readonly host?: string;
   /** Port to listen on; a free one when absent or 0. */
   readonly port?: number;
+  /** Follows that generation of RabbitMQ exactly; when absent 4.2's answers, and whatever 3.x to 4.2 accept. */
+  readonly compat?: GenerationName;
   /** Virtual hosts that exist from the start; only `/` when absent. */
   readonly virtualHosts?: readonly string[];
   /** Users that exist from the start, each with all permissions on every virtual host unless `permissions` are given. */
@@ -31,9 +36,9 @@ export interface BrokerOptions {
   readonly frameMax?: number;
   /** Channels per connection; 2047 when absent. */
   readonly channelMax?: number;
-  /** Largest message body, in bytes; 16 MiB when absent. */
+  /** Largest message body, in bytes; 16 MiB when absent (128 MiB for 3.13). */
   readonly messageBytesMax?: number;
-  /** Publishers are blocked while messages hold more memory than this, in bytes; 60% of the machine's when absent. */
+  /** Publishers are blocked while messages hold more memory than this, in bytes; 60% of the machine's when absent (40% for 3.13). */
   readonly memoryLimitBytes?: number;
   /** Told what happens; a pino logger fits. Nothing is logged when absent. */
   readonly logger?: Logger;
@@ -52,16 +57,19 @@ export interface EmbeddedBroker {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-const MEMORY_SHARE_DEFAULT = 0.6;
-
-/** Starts a broker in this process, in memory. Any number can run side by side. @throws when the port is taken */
+/**
+ * Starts a broker in this process, in memory. Any number can run side by side.
+ * @throws when the port is taken, or an option is wrong
+ */
 export async function createBroker(options: BrokerOptions = {}): Promise<EmbeddedBroker> {
   const { host = '127.0.0.1', port = 0, logger = silentLogger } = options;
   const defaults = BROKER_CONFIG_DEFAULTS;
+  const generation = options.compat === undefined ? defaults.generation : checkedGeneration(options.compat);
   const virtualHosts = options.virtualHosts ?? defaults.virtualHosts;
   const users = options.users ?? defaults.users;
   const config = {
     ...defaults,
+    generation,
     virtualHosts,
     users,
     permissions: options.permissions ?? [],
@@ -69,11 +77,19 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Embedde
     heartbeatSeconds: options.heartbeatSeconds ?? defaults.heartbeatSeconds,
     frameMax: options.frameMax ?? defaults.frameMax,
     channelMax: options.channelMax ?? defaults.channelMax,
-    messageBytesMax: options.messageBytesMax ?? defaults.messageBytesMax,
-    memoryLimitBytes: options.memoryLimitBytes ?? Math.floor(totalmem() * MEMORY_SHARE_DEFAULT),
+    messageBytesMax: options.messageBytesMax ?? generation.messageBytesMaxDefault,
+    memoryLimitBytes: options.memoryLimitBytes ?? Math.floor(totalmem() * generation.memoryLimitRatioDefault),
   };
   const server = await startServer({ config, hosts: [host], port, logger });
   return embed(server, host, virtualHosts, users);
+}
+
+/** Not every caller has types. */
+function checkedGeneration(name: GenerationName): Generation {
+  if (GENERATION_NAMES.includes(name)) return generationNamed(name);
+  throw new Error(
+    `the option compat must be one of ${GENERATION_NAMES.join(', ')}, not ${JSON.stringify(name)}`,
+  );
 }
 
 function embed(

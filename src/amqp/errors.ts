@@ -109,4 +109,13 @@ export const notAllowed = (explanation: string): AmqpError =>
   new AmqpError(ReplyCode.NotAllowed, explanation);
 export const notImplemented = (explanation: string): AmqpError =>
   new AmqpError(ReplyCode.NotImplemented, explanation);
+/** What RabbitMQ gave up, but an operator may still permit there (rabbitmq.com/docs/deprecated-features). */
+export const featureDenied = (feature: string): AmqpError =>
+  new AmqpError(
+    ReplyCode.InternalError,
+    `Feature \`${feature}\` is deprecated.\nBy default, this feature is not permitted anymore.\n` +
+      'The feature will be removed from a future major RabbitMQ version, regardless of the configuration; ' +
+      'actual version to be determined.\nTo continue using this feature when it is not permitted by default, ' +
+      `set the following parameter in your configuration:\n    "deprecated_features.permit.${feature} = true"`,
+  );
 export const internalError = (): AmqpError => new AmqpError(ReplyCode.InternalError, '');

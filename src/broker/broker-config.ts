@@ -4,8 +4,9 @@ import {
   FRAME_BYTES_MAX_DEFAULT,
   HANDSHAKE_TIMEOUT_MS_DEFAULT,
   HEARTBEAT_SECONDS_DEFAULT,
-  MESSAGE_BYTES_MAX_DEFAULT,
 } from '../lib/limits.js';
+import { DEFAULT_GENERATION } from './generations/default.js';
+import type { Generation } from './generations/generation.js';
 
 export interface UserConfig {
   readonly name: string;
@@ -27,6 +28,8 @@ export type DefaultableOption = 'virtualHosts' | 'users' | 'anonymousUser';
 
 /** How virtual hosts, users and permissions meet those of a data directory: see `configured-definitions.ts`. */
 export interface BrokerConfig {
+  /** The generation of RabbitMQ that is followed. */
+  readonly generation: Generation;
   readonly virtualHosts: readonly string[];
   readonly users: readonly UserConfig[];
   readonly permissions: readonly PermissionConfig[];
@@ -55,6 +58,7 @@ export interface BrokerConfig {
 
 /** The default virtual host, and guest/guest as its administrator, from this machine only. */
 export const BROKER_CONFIG_DEFAULTS: Omit<BrokerConfig, 'memoryLimitBytes'> = {
+  generation: DEFAULT_GENERATION,
   virtualHosts: ['/'],
   users: [{ name: 'guest', password: 'guest', tags: ['administrator'] }],
   permissions: [],
@@ -66,6 +70,6 @@ export const BROKER_CONFIG_DEFAULTS: Omit<BrokerConfig, 'memoryLimitBytes'> = {
   frameMax: FRAME_BYTES_MAX_DEFAULT,
   heartbeatSeconds: HEARTBEAT_SECONDS_DEFAULT,
   handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS_DEFAULT,
-  messageBytesMax: MESSAGE_BYTES_MAX_DEFAULT,
+  messageBytesMax: DEFAULT_GENERATION.messageBytesMaxDefault,
   clusterName: 'leveret@localhost',
 };

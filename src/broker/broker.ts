@@ -17,6 +17,7 @@ import {
   virtualHostGoneRecord,
   virtualHostRecord,
 } from './definitions.js';
+import type { Generation } from './generations/generation.js';
 import { ResourceAlarms } from './resource-alarms.js';
 import { Scheduler } from './scheduler.js';
 import { VirtualHost, type VirtualHostEnvironment } from './virtual-host.js';
@@ -39,6 +40,7 @@ export type CloseClients = (
 /** Starts empty: `applyConfig`, or the recovery of a data directory, gives it virtual hosts and users. */
 export class Broker implements VirtualHostEnvironment {
   readonly config: BrokerConfig;
+  readonly generation: Generation;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -59,6 +61,7 @@ export class Broker implements VirtualHostEnvironment {
 
   constructor({ config, clock, random, logger, defer }: BrokerDependencies) {
     this.config = config;
+    this.generation = config.generation;
     this.clock = new GuardedClock(clock, (error) =>
       logger.error({ err: error }, 'a timer of the broker failed; this is a bug in the broker'),
     );

@@ -47,7 +47,8 @@ function republish(
   // The keys of CC are the publisher's, like the routing key beside them: a queue that replaces one replaces all.
   const isKeyReplaced = (dead.flags & IMAGE_KEY_REPLACED) !== 0;
   const carbonCopies = isKeyReplaced ? [] : keysOfHeader(properties.headers, 'CC');
-  const hasHistory = (dead.flags & IMAGE_DEATH_HISTORY) !== 0;
+  const hasHistory =
+    (dead.flags & IMAGE_DEATH_HISTORY) !== 0 || virtualHost.generation.takesDeathsOfPublishers;
   const headers = withDeath(
     properties.headers,
     {

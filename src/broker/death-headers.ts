@@ -13,7 +13,8 @@
  * Beside it stand x-first-death-{queue,reason,exchange}, written once, and x-last-death-{queue,reason,exchange}.
  *
  * RabbitMQ 4.x keeps this history apart from the message and ignores what a publisher writes into these headers.
- * Here the headers are the history, and a flag of the message says whether the broker wrote them.
+ * Here the headers are the history, and a flag of the message says whether the broker wrote them; 3.13 takes also those
+ * of a publisher for the history.
  */
 import { type FieldEntry, FieldTable } from '../amqp/field-table.js';
 import { shortstrSize, writeShortstr } from '../amqp/field-text.js';
@@ -46,7 +47,7 @@ export interface Death {
 /**
  * The headers of a message after one more death: sorted by key, each key once, as 4.x delivers headers. Nothing
  * of `headers` is changed.
- * @param hasHistory whether the broker wrote the death headers there; if not, they are overwritten
+ * @param hasHistory whether the death headers there are the message's history; if not, they are overwritten
  */
 export function withDeath(headers: FieldTable | undefined, death: Death, hasHistory: boolean): FieldTable {
   const history = hasHistory ? deathsIn(headers) : NO_DEATHS;

@@ -9,7 +9,8 @@
  *   { t: 'user', name, hash, tags }          (again, for a change)         { t: 'user-', name }
  *   { t: 'permission', user, vhost,          (again, for a change)         { t: 'permission-', user, vhost }
  *     configure, write, read }
- *   { t: 'exchange', vhost, name, type, autoDelete, internal, args }       { t: 'exchange-', vhost, name }
+ *   { t: 'exchange', vhost, name, type, autoDelete, internal, args,        { t: 'exchange-', vhost, name }
+ *     durable? }                             (false: one that only some generations keep)
  *   { t: 'queue', vhost, name, id, autoDelete, args,                       { t: 'queue-', vhost, name, id }
  *     purgedSegment?, purgedOffset? }        (again, for a purge)
  *   { t: 'unsure', id }, { t: 'closed' }    the last records of a broker that ended in order: in the queues named, and
@@ -66,6 +67,7 @@ export function exchangeRecord(virtualHost: string, exchange: BrokerExchange): D
     autoDelete: exchange.autoDelete,
     internal: exchange.internal,
     args: encodeArguments(exchange.arguments),
+    ...(exchange.durable ? {} : { durable: false }),
   };
 }
 
@@ -123,13 +125,14 @@ export function snapshotOf(broker: Broker): DefinitionRecord[] {
 function pushContent(records: DefinitionRecord[], virtualHost: VirtualHost): void {
   const { name } = virtualHost;
   for (const exchange of virtualHost.exchanges.values()) {
-    if (exchange.durable && !isPredeclared(exchange.name)) records.push(exchangeRecord(name, exchange));
+    if (!virtualHost.isStored(exchange) || isPredeclared(exchange.name)) continue;
+    records.push(exchangeRecord(name, exchange));
   }
   for (const queue of virtualHost.queues.values()) if (queue.durable) records.push(queueRecord(name, queue));
   for (const exchange of virtualHost.exchanges.values()) {
-    if (!exchange.durable) continue;
+    if (!virtualHost.isStored(exchange)) continue;
     for (const { destination, bindingKey, arguments: args } of exchange.bindings()) {
-      if (destination.durable) {
+      if (virtualHost.isStored(destination)) {
         records.push(bindingRecord('bind', name, exchange, destination, bindingKey, args));
       }
     }
@@ -196,11 +199,12 @@ function applyPermission(broker: Broker, record: DefinitionRecord): void {
 
 function applyExchange(virtualHost: VirtualHost, record: DefinitionRecord): void {
   const name = text(record, 'name');
-  if (virtualHost.exchanges.has(name)) return;
+  const durable = record['durable'] !== false;
+  if (virtualHost.exchanges.has(name) || !(durable || virtualHost.generation.keepsTransientExchanges)) return;
   virtualHost.addExchange({
     name,
     type: text(record, 'type'),
-    durable: true,
+    durable,
     autoDelete: record['autoDelete'] === true,
     internal: record['internal'] === true,
     arguments: decodeArguments(record),

@@ -5,9 +5,6 @@
 import { FieldTable } from '../amqp/field-table.js';
 import { bool, longstr, table } from '../amqp/field-value.js';
 
-/** The RabbitMQ version whose behaviour is followed. */
-export const EMULATED_VERSION = '4.2.1';
-
 /** Everything RabbitMQ announces; clients switch features off that are missing here. */
 const CAPABILITIES = [
   'authentication_failure_close',
@@ -21,8 +18,8 @@ const CAPABILITIES = [
   'publisher_confirms',
 ];
 
-/** The server-properties of connection.start, sorted by key. */
-export function serverProperties(clusterName: string, ownVersion: string): FieldTable {
+/** The server-properties of connection.start, sorted by key. @param version RabbitMQ's, of the generation followed */
+export function serverProperties(clusterName: string, version: string, ownVersion: string): FieldTable {
   return FieldTable.of([
     ['capabilities', table(CAPABILITIES.map((name) => [name, bool(true)] as const))],
     ['cluster_name', longstr(clusterName)],
@@ -30,7 +27,7 @@ export function serverProperties(clusterName: string, ownVersion: string): Field
     ['information', longstr('Leveret, a broker that behaves as RabbitMQ does')],
     ['platform', longstr(`Node.js ${process.versions.node}`)],
     ['product', longstr('RabbitMQ')],
-    ['version', longstr(EMULATED_VERSION)],
+    ['version', longstr(version)],
     ['x_product', longstr('Leveret')],
     ['x_version', longstr(ownVersion)],
   ]);

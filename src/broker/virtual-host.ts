@@ -2,19 +2,13 @@
  * A virtual host: the exchanges, queues and bindings of one namespace, and the rules by which they come, change
  * and go. Permissions are the channel's affair; what is asked for here has been allowed.
  */
-import {
-  type AmqpError,
-  notFound,
-  notImplemented,
-  preconditionFailed,
-  resourceLocked,
-} from '../amqp/errors.js';
+import { type AmqpError, notFound, notImplemented, resourceLocked } from '../amqp/errors.js';
 import { FieldTable } from '../amqp/field-table.js';
 import { exchangeTypes } from '../exchanges/registry.js';
 import type { Clock } from '../lib/clock.js';
 import { ClassicQueue } from '../queues/classic-queue.js';
 import type { DeadLetterReason, Queue, QueueHost, QueueProperties } from '../queues/queue.js';
-import { checkTypeProperties, parseQueueArguments } from '../queues/queue-arguments.js';
+import { type QueueSettings, readQueueArguments } from '../queues/queue-arguments.js';
 import {
   argumentsEquivalent,
   checkQueueArgumentsEquivalent,
@@ -23,6 +17,7 @@ import {
 } from '../queues/queue-equivalence.js';
 import type { DefinitionRecord, DefinitionsLog } from '../store/definitions-log.js';
 import type { MessageLog } from '../store/message-log.js';
+import { checkQueueDeclaration } from './declaration-checks.js';
 import {
   bindingRecord,
   exchangeGoneRecord,
@@ -32,6 +27,7 @@ import {
   queueRecord,
 } from './definitions.js';
 import { DyingMessages } from './dying-messages.js';
+import type { Generation } from './generations/generation.js';
 import { BrokerExchange, Router, type RouteTarget } from './router.js';
 import type { Scheduler } from './scheduler.js';
 
@@ -68,6 +64,7 @@ export interface VirtualHostEnvironment {
   readonly log: MessageLog;
   readonly scheduler: Scheduler;
   readonly clock: Clock;
+  readonly generation: Generation;
   /** Keeps durable definitions; undefined for a broker in memory, and during recovery. */
   readonly definitions: DefinitionsLog | undefined;
   nextQueueId(): number;
@@ -80,6 +77,7 @@ export class VirtualHost implements QueueHost {
   readonly router: Router;
   readonly log: MessageLog;
   readonly environment: VirtualHostEnvironment;
+  readonly generation: Generation;
   private readonly exchangesByName = new Map<string, BrokerExchange>();
   private readonly queuesByName = new Map<string, Queue>();
   /** Queues that no client declared and none can name, by the routing key that reaches them: direct reply-to. */
@@ -93,6 +91,7 @@ export class VirtualHost implements QueueHost {
   constructor(name: string, environment: VirtualHostEnvironment) {
     this.name = name;
     this.environment = environment;
+    this.generation = environment.generation;
     this.log = environment.log;
     this.router = new Router({
       exchanges: this.exchangesByName,
@@ -160,8 +159,15 @@ export class VirtualHost implements QueueHost {
     const exchange = new BrokerExchange({ ...declared, type });
     this.exchangesByName.set(declared.name, exchange);
     this.router.invalidate();
-    if (exchange.durable && !isPredeclared(exchange.name)) this.record(exchangeRecord(this.name, exchange));
+    if (this.isStored(exchange) && !isPredeclared(exchange.name))
+      this.record(exchangeRecord(this.name, exchange));
     return exchange;
+  }
+
+  /** Whether a restart brings it back, if there is something that keeps it. */
+  isStored(target: RouteTarget): boolean {
+    if (target.durable) return true;
+    return this.generation.keepsTransientExchanges && target instanceof BrokerExchange;
   }
 
   /** Deletes an exchange with the bindings it is source or destination of. */
@@ -179,7 +185,7 @@ export class VirtualHost implements QueueHost {
     }
     sources.add(source);
     this.router.invalidate();
-    if (source.durable && target.durable) {
+    if (this.isStored(source) && this.isStored(target)) {
       this.record(bindingRecord('bind', this.name, source, target, bindingKey, args));
     }
   }
@@ -187,7 +193,7 @@ export class VirtualHost implements QueueHost {
   unbind(source: BrokerExchange, target: RouteTarget, bindingKey: string, args: FieldTable): void {
     if (!source.unbind(target, bindingKey, args)) return;
     this.router.invalidate();
-    if (source.durable && target.durable) {
+    if (this.isStored(source) && this.isStored(target)) {
       this.record(bindingRecord('unbind', this.name, source, target, bindingKey, args));
     }
     if (!source.isBoundTo(target)) this.forgetSource(target, source);
@@ -204,12 +210,22 @@ export class VirtualHost implements QueueHost {
     };
     compare('durable', declared.durable, queue.durable);
     compare('auto_delete', declared.autoDelete, queue.autoDelete);
-    checkQueueArgumentsEquivalent(queue.arguments, declared.arguments, queue.typeName, where);
+    checkQueueArgumentsEquivalent(
+      queue.arguments,
+      declared.arguments,
+      queue.typeName,
+      where,
+      this.generation.queueArguments,
+    );
   }
 
-  /** @throws AmqpError 406 for an argument out of range, 540 for a feature that is not there yet */
+  /**
+   * @throws AmqpError 406 for an argument out of range, 541 for what the generation gave up, 540 for a feature that is
+   * not there yet
+   */
   addQueue(declared: QueueDeclaration): Queue {
-    const queue = this.addQueueWithId(this.environment.nextQueueId(), declared);
+    const settings = checkQueueDeclaration(declared, this.name, this.generation);
+    const queue = this.addQueueWithId(this.environment.nextQueueId(), declared, settings);
     if (queue.durable) this.record(queueRecord(this.name, queue));
     return queue;
   }
@@ -217,11 +233,12 @@ export class VirtualHost implements QueueHost {
   /** Makes a queue again that a restart ended, under the id it had. */
   restoreQueue(id: number, declared: QueueDeclaration): void {
     this.environment.continueQueueIds(id);
-    this.addQueueWithId(id, declared);
+    const settings = readQueueArguments(declared.arguments, this.generation.queueArguments);
+    this.addQueueWithId(id, declared, settings);
   }
 
-  private addQueueWithId(id: number, declared: QueueDeclaration): Queue {
-    const queue = this.newQueue(id, declared);
+  private addQueueWithId(id: number, declared: QueueDeclaration, settings: QueueSettings): Queue {
+    const queue = this.newQueue(id, declared, settings);
     this.queuesByName.set(declared.name, queue);
     const owner = declared.exclusiveOwner;
     if (owner !== undefined) {
@@ -255,13 +272,15 @@ export class VirtualHost implements QueueHost {
 
   /** Adds a queue that only the routing key `name` reaches, through the default exchange. */
   addReplyQueue(name: string): Queue {
-    const queue = this.newQueue(this.environment.nextQueueId(), {
+    const declared = {
       name,
       durable: false,
       autoDelete: false,
       exclusiveOwner: undefined,
       arguments: FieldTable.EMPTY,
-    });
+    };
+    const settings = readQueueArguments(FieldTable.EMPTY, this.generation.queueArguments);
+    const queue = this.newQueue(this.environment.nextQueueId(), declared, settings);
     this.replyQueues.set(name, queue);
     this.router.invalidate();
     return queue;
@@ -328,11 +347,7 @@ export class VirtualHost implements QueueHost {
     );
   }
 
-  private newQueue(id: number, declared: QueueDeclaration): Queue {
-    const where = { queue: declared.name, virtualHost: this.name };
-    const settings = parseQueueArguments(declared.arguments, where);
-    const exclusive = declared.exclusiveOwner !== undefined;
-    checkTypeProperties(settings.type, { ...declared, exclusive }, where);
+  private newQueue(id: number, declared: QueueDeclaration, settings: QueueSettings): Queue {
     if (settings.type !== 'classic') {
       throw notImplemented(`queues of type '${settings.type}' are not supported by this broker yet`);
     }
@@ -351,7 +366,7 @@ export class VirtualHost implements QueueHost {
       for (const { destination } of exchange.bindings()) this.forgetSource(destination, exchange);
       for (const unused of this.unbindEverywhere(exchange)) doomed.push(unused);
       this.router.invalidate();
-      if (exchange.durable) this.record(exchangeGoneRecord(this.name, exchange));
+      if (this.isStored(exchange)) this.record(exchangeGoneRecord(this.name, exchange));
     }
   }
 
@@ -378,13 +393,4 @@ export class VirtualHost implements QueueHost {
 /** An auto-delete exchange goes with its last binding as source (AMQP 0-9-1 exchange.declare auto-delete). */
 function isUnused(source: BrokerExchange): boolean {
   return source.autoDelete && source.bindingCount === 0;
-}
-
-/** @throws AmqpError 406 unless the argument `alternate-exchange` is absent or a string */
-export function checkAlternateExchange(declared: ExchangeDeclaration, virtualHost: string): void {
-  const value = declared.arguments.get('alternate-exchange');
-  if (value === undefined || value.type === 'longstr') return;
-  throw preconditionFailed(
-    `invalid type '${value.type}' for arg 'alternate-exchange' in exchange '${declared.name}' in vhost '${virtualHost}'`,
-  );
 }

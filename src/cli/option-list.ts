@@ -46,6 +46,13 @@ export const START_OPTIONS = [
   },
   { name: 'in-memory', kind: 'switch', placeholder: '', description: 'use no data directory' },
   {
+    name: 'compat',
+    kind: 'text',
+    placeholder: 'GENERATION',
+    description:
+      'answer exactly as RabbitMQ 3.13, 4.2 or 4.3 does; without it as 4.2, and take what 3.x took',
+  },
+  {
     name: 'sync',
     kind: 'text',
     placeholder: 'MODE',
@@ -114,14 +121,14 @@ export const START_OPTIONS = [
     kind: 'size',
     placeholder: 'SIZE',
     description: 'largest message body accepted',
-    defaultText: '16MiB',
+    defaultText: '16MiB; 128MiB with --compat 3.13',
   },
   {
     name: 'memory-limit',
     kind: 'size',
     placeholder: 'SIZE|PERCENT',
     description: 'publishers are blocked while messages take more memory than this',
-    defaultText: '60%',
+    defaultText: '60%; 40% with --compat 3.13',
   },
   {
     name: 'disk-free-limit',

@@ -4,12 +4,9 @@ import {
   type BrokerConfig,
   type DefaultableOption,
 } from '../broker/broker-config.js';
-import {
-  BODY_BYTES_MAX,
-  DISK_FREE_BYTES_MIN_DEFAULT,
-  FRAME_BYTES_MIN,
-  SHORT_STRING_BYTES_MAX,
-} from '../lib/limits.js';
+import type { Generation } from '../broker/generations/generation.js';
+import { GENERATION_NAMES, generationNamed } from '../broker/generations/names.js';
+import { BODY_BYTES_MAX, DISK_FREE_BYTES_MIN_DEFAULT, SHORT_STRING_BYTES_MAX } from '../lib/limits.js';
 import { SYNC_MODES, type SyncMode } from '../store/sync-mode.js';
 import { readConfigFile } from './config-file.js';
 import { readEnvironment } from './environment.js';
@@ -56,8 +53,6 @@ const PORT_DEFAULT = 5672;
 const PORT_MAX = 65_535;
 const HOSTS_DEFAULT: readonly string[] = ['127.0.0.1', '::1'];
 const DATA_DIRECTORY_DEFAULT = './leveret-data';
-/** RabbitMQ 4.x: vm_memory_high_watermark 0.6. */
-const MEMORY_LIMIT_RATIO_DEFAULT = 0.6;
 /** connection.tune holds both numbers in 16 bits (AMQP 0-9-1, 1.4.2.5). */
 const UINT16_MAX = 65_535;
 /** The longest name a host can have (RFC 1035, 2.3.4). */
@@ -98,6 +93,9 @@ function resolveBrokerConfig(
   availableMemoryBytes: number,
 ): BrokerConfig {
   const defaults = BROKER_CONFIG_DEFAULTS;
+  const generation = orDefault(order, 'compat', defaults.generation, (setting) =>
+    generationNamed(readChoice(setting, GENERATION_NAMES)),
+  );
   const virtualHosts = orDefault(order, 'vhost', defaults.virtualHosts, (setting) =>
     readNames(setting, SHORT_STRING_BYTES_MAX),
   );
@@ -110,22 +108,24 @@ function resolveBrokerConfig(
     },
     { virtualHosts, mayBeMore: isStored },
   );
+  checkAnonymousUser(order, generation, users.anonymousUser);
   return {
     ...defaults,
     ...users,
+    generation,
     virtualHosts,
     defaulted: defaultedOptions(order),
     heartbeatSeconds: orDefault(order, 'heartbeat', defaults.heartbeatSeconds, (setting) =>
       readInteger(setting, 0, UINT16_MAX),
     ),
-    // frame-min-size (AMQP 0-9-1, 1.2); a frame carries at most one body.
+    // A client could negotiate nothing below the smallest; a frame carries at most one body.
     frameMax: orDefault(order, 'frame-max', defaults.frameMax, (setting) =>
-      readInteger(setting, FRAME_BYTES_MIN, BODY_BYTES_MAX),
+      readInteger(setting, generation.frameBytesMin, BODY_BYTES_MAX),
     ),
     channelMax: orDefault(order, 'channel-max', defaults.channelMax, (setting) =>
       readInteger(setting, 0, UINT16_MAX),
     ),
-    messageBytesMax: orDefault(order, 'max-message-size', defaults.messageBytesMax, (setting) =>
+    messageBytesMax: orDefault(order, 'max-message-size', generation.messageBytesMaxDefault, (setting) =>
       readSize(setting, BODY_BYTES_MAX),
     ),
     handshakeTimeoutMs: orDefault(order, 'handshake-timeout', defaults.handshakeTimeoutMs, (setting) =>
@@ -134,10 +134,24 @@ function resolveBrokerConfig(
     memoryLimitBytes: orDefault(
       order,
       'memory-limit',
-      Math.floor(availableMemoryBytes * MEMORY_LIMIT_RATIO_DEFAULT),
+      Math.floor(availableMemoryBytes * generation.memoryLimitRatioDefault),
       (setting) => readSizeOrPercent(setting, availableMemoryBytes),
     ),
   };
+}
+
+/** @throws CommandError when somebody is to log in by a mechanism that the generation does not have */
+function checkAnonymousUser(
+  order: readonly Settings[],
+  generation: Generation,
+  anonymousUser: string | undefined,
+): void {
+  const setting = firstSetting(order, 'anonymous-user');
+  if (setting === undefined || anonymousUser === undefined || generation.hasAnonymousLogin) return;
+  throw settingError(
+    setting.source,
+    `${setting.label} is for SASL ANONYMOUS, which RabbitMQ ${generation.version} does not have; leave it out, or say 'none'`,
+  );
 }
 
 /** The options that no source names. */

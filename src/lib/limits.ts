@@ -5,15 +5,11 @@
 
 /** Largest body a content header may announce (RabbitMQ: hard limit of 512 MiB, whatever is configured). */
 export const BODY_BYTES_MAX = 536_870_912;
-/** Default of `--max-message-size`: RabbitMQ 4.x accepts 16 MiB. */
-export const MESSAGE_BYTES_MAX_DEFAULT = 16_777_216;
 
 /** Default of `--frame-max`: what RabbitMQ offers in connection.tune. */
 export const FRAME_BYTES_MAX_DEFAULT = 131_072;
 /** Smallest frame-max the protocol allows (AMQP 0-9-1 `frame-min-size`); older clients negotiate exactly this. */
 export const FRAME_BYTES_MIN = 4096;
-/** Largest frame before connection.tune-ok: nobody unauthenticated makes us buffer more (RabbitMQ >= 4.1). */
-export const FRAME_BYTES_BEFORE_TUNE_MAX = 8192;
 
 /** Where no limit was agreed (frame-max 0 on both sides) a frame still cannot make us gather more than this. */
 export const FRAME_BYTES_UNLIMITED_MAX = 16_777_216;

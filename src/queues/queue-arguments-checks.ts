@@ -8,7 +8,7 @@ import { PRIORITY_MAX, TTL_MS_MAX } from '../lib/limits.js';
 /** What is wrong with a value, as the Erlang term RabbitMQ prints; undefined when nothing is. */
 export type ValueCheck = (value: FieldValue, args: FieldTable) => string | undefined;
 
-/** In the order in which RabbitMQ looks at them: the first fault is the one reported. */
+/** Those of 4.2, in the order in which RabbitMQ looks at them: the first fault is the one reported. */
 export const VALUE_CHECKS: readonly (readonly [key: string, check: ValueCheck])[] = [
   ['x-expires', (value) => checkInteger(value, { isZeroRefused: true, max: TTL_MS_MAX })],
   ['x-message-ttl', (value) => checkInteger(value, { max: TTL_MS_MAX })],
@@ -21,7 +21,7 @@ export const VALUE_CHECKS: readonly (readonly [key: string, check: ValueCheck])[
   ['x-max-priority', (value) => checkInteger(value, { max: PRIORITY_MAX, tooLarge: 'max_value_exceeded' })],
   ['x-overflow', oneOf(['drop-head', 'reject-publish', 'reject-publish-dlx'], () => 'invalid_overflow')],
   ['x-queue-mode', oneOf(['default', 'lazy'], (mode) => erlangString(`unsupported queue mode '${mode}'`))],
-  ['x-queue-version', checkVersion],
+  ['x-queue-version', (value) => checkVersion(value, [1, 2])],
   ['x-single-active-consumer', (value) => (value.type === 'bool' ? undefined : unacceptable(value))],
   ['x-quorum-initial-group-size', (value) => checkInteger(value, { isZeroRefused: true })],
   ['x-max-age', checkMaxAge],
@@ -71,7 +71,7 @@ interface IntegerRange {
 }
 
 /** The texts carry the exact number: a `long` beyond 2^53 - 1 is a bigint. */
-function checkInteger(value: FieldValue, range: IntegerRange = {}): string | undefined {
+export function checkInteger(value: FieldValue, range: IntegerRange = {}): string | undefined {
   const number = integerOf(value);
   if (number === undefined || !('value' in value)) return `"expected integer, got ${value.type}"`;
   const digits = String(value.value);
@@ -83,11 +83,11 @@ function checkInteger(value: FieldValue, range: IntegerRange = {}): string | und
   return undefined;
 }
 
-function checkVersion(value: FieldValue): string | undefined {
+/** @param versions storage formats of RabbitMQ: until 4.2 either of 1 and 2 may be asked for, then 2 only */
+export function checkVersion(value: FieldValue, versions: readonly number[]): string | undefined {
   const fault = checkInteger(value);
   if (fault !== undefined || !('value' in value)) return fault;
-  // 1 and 2 name storage formats of RabbitMQ; until 4.2 either may be asked for.
-  return value.value === 1 || value.value === 2
+  return versions.includes(Number(value.value))
     ? undefined
     : erlangString(`unsupported queue version '${value.value}'`);
 }

@@ -1,6 +1,7 @@
 /**
  * The arguments of queue.declare: which of them a queue type knows, what values they may have, and what they mean
- * (https://www.rabbitmq.com/docs/queues#optional-arguments). The errors and their order are RabbitMQ 4.2's:
+ * (https://www.rabbitmq.com/docs/queues#optional-arguments). What differs between generations is in
+ * queue-argument-rules.ts; the order of the checks does not:
  *
  *     type of x-dead-letter-exchange -> x-queue-type -> values, in the order of VALUE_CHECKS
  *       -> arguments of other types, in the client's order -> the limits a stream sets when it is created
@@ -10,13 +11,8 @@
 import { type AmqpError, preconditionFailed } from '../amqp/errors.js';
 import type { FieldTable } from '../amqp/field-table.js';
 import { type FieldValue, integerOf, textOf } from '../amqp/field-value.js';
-import {
-  ageMsOf,
-  erlangString,
-  unacceptable,
-  VALUE_CHECKS,
-  type ValueCheck,
-} from './queue-arguments-checks.js';
+import { isKnownToSomeType, type QueueArgumentRules, TYPE_NAMES } from './queue-argument-rules.js';
+import { ageMsOf, erlangString, unacceptable, type ValueCheck } from './queue-arguments-checks.js';
 
 export type QueueType = 'classic' | 'quorum' | 'stream';
 
@@ -50,6 +46,7 @@ export interface QueueSettings {
   readonly singleActiveConsumer: boolean;
   /** Negative is without limit (4.x). */
   readonly deliveryLimit?: number | undefined;
+  /** How long a delivery may be unacknowledged; Infinity is for ever. */
   readonly consumerTimeoutMs?: number | undefined;
   readonly consumerDisconnectedTimeoutMs?: number | undefined;
   readonly delayedRetryType?: DelayedRetryType | undefined;
@@ -75,23 +72,33 @@ export interface DeclaredProperties {
  * Checks the arguments of a new queue and reads them.
  * @throws AmqpError 406
  */
-export function parseQueueArguments(args: FieldTable, place: QueuePlace): QueueSettings {
+export function parseQueueArguments(
+  args: FieldTable,
+  place: QueuePlace,
+  rules: QueueArgumentRules,
+): QueueSettings {
   deadLetterExchangeOf(args, place);
-  const typeFault = faultOf('x-queue-type', checkType, args);
+  const typeFault = faultOf('x-queue-type', (value) => checkType(value, rules), args);
   if (typeFault !== undefined) throw invalid('x-queue-type', place, `: ${typeFault}`);
-  const type = queueTypeOf(args);
-  const known = comparedArguments(type);
-  for (const [key, check] of VALUE_CHECKS) {
+  const type = queueTypeOf(args, rules);
+  const known = rules.known[type];
+  for (const [key, check] of rules.valueChecks) {
     const fault = known.includes(key) ? faultOf(key, check, args) : undefined;
     if (fault !== undefined) throw invalid(key, place, `: ${fault}`);
   }
   for (const [key] of args.entries) {
-    if (KNOWN_TO_SOME_TYPE.has(key) && !known.includes(key)) {
+    if (!known.includes(key) && isKnownToSomeType(rules, key)) {
       throw invalid(key, place, ` of queue type rabbit_${type}_queue`);
     }
   }
   if (type === 'stream') checkStreamLimits(args);
-  return settingsOf(type, args);
+  return settingsOf(type, args, known);
+}
+
+/** Reads the arguments of a queue that a restart ended: they were checked when it was declared, by whatever rules. */
+export function readQueueArguments(args: FieldTable, { known }: QueueArgumentRules): QueueSettings {
+  const type = TYPE_NAMES.get(textOf(args.get('x-queue-type')) ?? 'classic') ?? 'classic';
+  return settingsOf(type, args, known[type]);
 }
 
 /**
@@ -129,76 +136,11 @@ export function checkTypeProperties(
 }
 
 /** The type x-queue-type asks for: classic when absent, and for a value that parseQueueArguments refuses. */
-export function queueTypeOf(args: FieldTable): QueueType {
-  return TYPES.get(textOf(args.get('x-queue-type')) ?? 'classic') ?? 'classic';
-}
-
-/** The arguments a queue type knows, in the order in which a redeclare compares them. */
-export function comparedArguments(type: QueueType): readonly string[] {
-  return KNOWN[type];
+export function queueTypeOf(args: FieldTable, { typeNames }: QueueArgumentRules): QueueType {
+  return typeNames.get(textOf(args.get('x-queue-type')) ?? 'classic') ?? 'classic';
 }
 
 const DEAD_LETTER_EXCHANGE = 'x-dead-letter-exchange';
-
-/**
- * The lists of RabbitMQ 4.2 (`queue_arguments` of each type). Not in any of them, so accepted on every type with any
- * value: x-consumer-timeout, the delayed-retry arguments of 4.3 and x-stream-filter-size-bytes.
- */
-const KNOWN: Readonly<Record<QueueType, readonly string[]>> = {
-  classic: [
-    'x-expires',
-    'x-message-ttl',
-    'x-dead-letter-exchange',
-    'x-dead-letter-routing-key',
-    'x-max-length',
-    'x-max-length-bytes',
-    'x-max-priority',
-    'x-overflow',
-    'x-queue-mode',
-    'x-queue-version',
-    'x-single-active-consumer',
-    'x-queue-type',
-    'x-queue-master-locator',
-    'x-queue-leader-locator',
-  ],
-  quorum: [
-    'x-dead-letter-exchange',
-    'x-dead-letter-routing-key',
-    'x-dead-letter-strategy',
-    'x-expires',
-    'x-max-length',
-    'x-max-length-bytes',
-    'x-max-in-memory-length',
-    'x-max-in-memory-bytes',
-    'x-overflow',
-    'x-single-active-consumer',
-    'x-queue-type',
-    'x-quorum-initial-group-size',
-    'x-delivery-limit',
-    'x-message-ttl',
-    'x-queue-leader-locator',
-  ],
-  stream: [
-    'x-max-length-bytes',
-    'x-queue-type',
-    'x-max-age',
-    'x-stream-max-segment-size-bytes',
-    'x-initial-cluster-size',
-    'x-queue-leader-locator',
-  ],
-};
-
-const KNOWN_TO_SOME_TYPE: ReadonlySet<string> = new Set([...KNOWN.classic, ...KNOWN.quorum, ...KNOWN.stream]);
-
-/** The names of x-queue-type; 4.x takes the names of its modules too. */
-const TYPES = new Map<string, QueueType>([
-  ['classic', 'classic'],
-  ['quorum', 'quorum'],
-  ['stream', 'stream'],
-  ['rabbit_classic_queue', 'classic'],
-  ['rabbit_quorum_queue', 'quorum'],
-  ['rabbit_stream_queue', 'stream'],
-]);
 
 const STREAM_SEGMENT_BYTES_MAX = 3_000_000_000;
 const STREAM_FILTER_BYTES_MIN = 16;
@@ -209,10 +151,10 @@ export function faultOf(key: string, check: ValueCheck, args: FieldTable): strin
   return value === undefined ? undefined : check(value, args);
 }
 
-function checkType(value: FieldValue): string | undefined {
+function checkType(value: FieldValue, { typeNames }: QueueArgumentRules): string | undefined {
   const name = textOf(value);
   if (name === undefined) return unacceptable(value);
-  return TYPES.has(name) ? undefined : erlangString(`unsupported queue type '${name}'`);
+  return typeNames.has(name) ? undefined : erlangString(`unsupported queue type '${name}'`);
 }
 
 /** RabbitMQ checks these when it creates the stream, after the arguments; hence texts of another form. */
@@ -230,7 +172,7 @@ function checkStreamLimits(args: FieldTable): void {
 }
 
 /** Reads checked arguments. Those that RabbitMQ does not check count only when they make sense. */
-function settingsOf(type: QueueType, args: FieldTable): QueueSettings {
+function settingsOf(type: QueueType, args: FieldTable, known: readonly string[]): QueueSettings {
   const integer = (key: string): number | undefined => integerOf(args.get(key));
   const duration = (key: string): number | undefined => {
     const milliseconds = integer(key);
@@ -238,7 +180,7 @@ function settingsOf(type: QueueType, args: FieldTable): QueueSettings {
   };
   const common = {
     type,
-    consumerTimeoutMs: duration('x-consumer-timeout'),
+    consumerTimeoutMs: consumerTimeoutOf(args),
     maxLengthBytes: integer('x-max-length-bytes'),
   };
   if (type === 'stream') {
@@ -265,15 +207,29 @@ function settingsOf(type: QueueType, args: FieldTable): QueueSettings {
     const maxPriority = integer('x-max-priority');
     return { ...shared, maxPriority: maxPriority === undefined ? undefined : Math.max(1, maxPriority) };
   }
-  return {
+  const replicated = {
     ...shared,
     deadLetterStrategy: strategyOf(args),
     deliveryLimit: integer('x-delivery-limit'),
+  };
+  // A generation that does not know them ignores them.
+  if (!known.includes('x-delayed-retry-type')) return replicated;
+  return {
+    ...replicated,
     consumerDisconnectedTimeoutMs: duration('x-consumer-disconnected-timeout'),
     delayedRetryType: delayedRetryTypeOf(args),
     delayedRetryMinMs: duration('x-delayed-retry-min'),
     delayedRetryMaxMs: duration('x-delayed-retry-max'),
   };
+}
+
+/**
+ * Until 4.2 nobody checks x-consumer-timeout: a negative number has passed at once, and what is no integer never does
+ * (rabbit_channel.erl, evaluate_consumer_timeout1).
+ */
+function consumerTimeoutOf(args: FieldTable): number | undefined {
+  const value = args.get('x-consumer-timeout');
+  return value === undefined ? undefined : (integerOf(value) ?? Number.POSITIVE_INFINITY);
 }
 
 function overflowOf(type: QueueType, args: FieldTable): Overflow | undefined {

@@ -7,7 +7,8 @@
 import { type AmqpError, preconditionFailed } from '../amqp/errors.js';
 import type { FieldTable } from '../amqp/field-table.js';
 import { type FieldValue, isErlangInteger, longstr, textOf, valuesEquivalent } from '../amqp/field-value.js';
-import { comparedArguments, type QueuePlace, type QueueType } from './queue-arguments.js';
+import type { QueueArgumentRules } from './queue-argument-rules.js';
+import type { QueuePlace, QueueType } from './queue-arguments.js';
 
 export type DeclaredKind = 'queue' | 'exchange';
 
@@ -21,8 +22,9 @@ export function checkQueueArgumentsEquivalent(
   received: FieldTable,
   type: QueueType,
   place: QueuePlace,
+  rules: QueueArgumentRules,
 ): void {
-  for (const key of comparedArguments(type)) {
+  for (const key of rules.known[type]) {
     const isType = key === 'x-queue-type';
     const currentValue = current.get(key) ?? (isType ? CLASSIC : undefined);
     const receivedValue = received.get(key) ?? (isType ? CLASSIC : undefined);

@@ -4,6 +4,22 @@ import { accessRefused } from '../amqp/errors.js';
 import type { Access } from '../auth/auth-backend.js';
 import type { ConnectionContext } from './connection-context.js';
 
+/**
+ * Whoever may do anything with a resource may ask whether it is there; before 4.3 everybody may.
+ * @throws AmqpError 403, in the words for configure
+ */
+export function authorizePassiveDeclare(
+  context: ConnectionContext,
+  kind: 'exchange' | 'queue',
+  name: string,
+): void {
+  const { broker, user, virtualHost } = context;
+  if (!broker.generation.checksPassiveDeclare) return;
+  if (broker.users.isAllowed(user.name, virtualHost.name, 'read', name)) return;
+  if (broker.users.isAllowed(user.name, virtualHost.name, 'write', name)) return;
+  authorize(context, 'configure', kind, name);
+}
+
 /** @throws AmqpError 403. The default exchange goes by the name `amq.default` in patterns and in the text. */
 export function authorize(
   context: ConnectionContext,

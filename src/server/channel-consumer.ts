@@ -36,7 +36,7 @@ export class ChannelConsumer extends DeliveryOwner implements Consumer {
   isWaiting = false;
   /** A basic.deliver frame up to and including the consumer tag. */
   readonly framePrefix: ByteBlock;
-  private readonly deliveries: Deliveries;
+  protected readonly deliveries: Deliveries;
   private readonly onCancelled: (consumer: ChannelConsumer) => void;
 
   constructor(

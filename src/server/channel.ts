@@ -246,15 +246,13 @@ export class Channel implements FrameSink {
       }
     }
     const route = isRouteKnown && !needsLook ? target.route! : target.findRoute();
+    const isReturned = (this.publishBits & MANDATORY) !== 0 && target.isReturned(route);
     if (this.transaction !== undefined) {
-      const isMandatory = (this.publishBits & MANDATORY) !== 0;
       const held = this.write(content, body, bodyStart, assembly, 0);
-      return this.transaction.publish(this.log, held, route, notes.deadlineMs, isMandatory);
+      return this.transaction.publish(this.log, held, route, notes.deadlineMs, isReturned);
     }
     if (route.length === 0) {
-      if ((this.publishBits & MANDATORY) !== 0 && !target.isReply) {
-        this.returnMessage(this.write(content, body, bodyStart, assembly, 0), 'NO_ROUTE');
-      }
+      if (isReturned) this.returnMessage(this.write(content, body, bodyStart, assembly, 0), 'NO_ROUTE');
       this.confirms?.accept(0);
       return;
     }
@@ -262,6 +260,7 @@ export class Channel implements FrameSink {
     const position = this.write(content, body, bodyStart, assembly, durableCount);
     if (durableCount > 0) writeTargets(this.log, position, route);
     const isAccepted = this.enqueue(position, route, notes.deadlineMs);
+    if (isReturned) this.returnMessage(position, 'NO_ROUTE');
     if (this.confirms === undefined) return;
     if (isAccepted) this.confirms.accept(durableCount > 0 ? this.log.journal!.nextCommit : 0);
     else this.confirms.reject();

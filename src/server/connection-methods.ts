@@ -20,7 +20,7 @@ import { isLoopbackAddress } from '../auth/loopback.js';
 import { serverProperties } from '../broker/identity.js';
 import { LEVERET_VERSION } from '../broker/version.js';
 import type { ByteBlock } from '../lib/bytes.js';
-import { FRAME_BYTES_MIN, FRAME_BYTES_UNLIMITED_MAX } from '../lib/limits.js';
+import { FRAME_BYTES_UNLIMITED_MAX } from '../lib/limits.js';
 import type { Connection } from './connection.js';
 import { ConnectionPhase } from './connection-phase.js';
 import { UnknownMethodError } from './handlers/dispatch.js';
@@ -40,7 +40,11 @@ export class ConnectionMethods implements FrameSink {
     const { connection } = this;
     const { broker, writer } = connection;
     writer.reset();
-    const properties = serverProperties(broker.config.clusterName, LEVERET_VERSION);
+    const properties = serverProperties(
+      broker.config.clusterName,
+      broker.generation.version,
+      LEVERET_VERSION,
+    );
     encodeConnectionStart(writer, 0, 9, properties, offeredMechanisms(broker), 'en_US');
     connection.send();
   }
@@ -144,7 +148,7 @@ export class ConnectionMethods implements FrameSink {
     const { config } = broker;
     // RabbitMQ reports a failed negotiation as one of its own connection.tune.
     this.currentMethod = MethodId.ConnectionTune;
-    checkNegotiated('frame_max', method.frameMax, config.frameMax, FRAME_BYTES_MIN);
+    checkNegotiated('frame_max', method.frameMax, config.frameMax, broker.generation.frameBytesMin);
     checkNegotiated('channel_max', method.channelMax, config.channelMax, 1);
     const frameMax = method.frameMax === 0 ? FRAME_BYTES_UNLIMITED_MAX : method.frameMax;
     connection.reader.payloadBytesMax = frameMax;

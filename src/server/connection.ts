@@ -31,7 +31,7 @@ import type { AlarmListener } from '../broker/resource-alarms.js';
 import type { VirtualHost } from '../broker/virtual-host.js';
 import { type ByteBlock, blockOver } from '../lib/bytes.js';
 import type { Timer } from '../lib/clock.js';
-import { CLOSE_TIMEOUT_MS_MAX, FRAME_BYTES_BEFORE_TUNE_MAX, SILENT_CLOSE_DELAY_MS } from '../lib/limits.js';
+import { CLOSE_TIMEOUT_MS_MAX, SILENT_CLOSE_DELAY_MS } from '../lib/limits.js';
 import { Channel } from './channel.js';
 import { ChannelPhase } from './channel-phase.js';
 import type { ConnectionContext } from './connection-context.js';
@@ -78,7 +78,7 @@ export class Connection implements FrameReaderOwner, TransportOwner, AlarmListen
     this.onGone = onGone;
     this.transport = new Transport(socket, broker.slabs, broker.scheduler, this);
     this.transport.receiver = (block) => this.onHeaderBytes(block);
-    this.reader = new FrameReader(this, FRAME_BYTES_BEFORE_TUNE_MAX);
+    this.reader = new FrameReader(this, broker.generation.frameBytesBeforeTuneMax);
     this.methods = new ConnectionMethods(this);
     this.reader.addSink(0, this.methods);
     this.timer = broker.clock.after(broker.config.handshakeTimeoutMs, () => {
@@ -364,7 +364,7 @@ export class Connection implements FrameReaderOwner, TransportOwner, AlarmListen
   private onHeaderBytes(block: ByteBlock): void {
     this.header = Buffer.concat([this.header, block.bytes]);
     if (this.header.length < PROTOCOL_HEADER_BYTES) return;
-    const answer = answerToHeader(this.header);
+    const answer = answerToHeader(this.header, this.broker.generation.headerForStrangers);
     if (answer !== undefined) {
       this.transport.writeBytes(answer);
       this.phase = ConnectionPhase.Closed;

@@ -79,6 +79,11 @@ export class Deliveries {
     this.writeDelivery(consumer.framePrefix, tag, redelivered, position);
   }
 
+  /** Writes a basic.deliver with the tag that the next delivery will have. */
+  deliverUncounted(consumer: ChannelConsumer, position: number, redelivered: boolean): void {
+    this.writeDelivery(consumer.framePrefix, this.nextTag, redelivered, position);
+  }
+
   /** Numbers a basic.get-ok; remembers it when an owner is given. */
   numberGet(owner: DeliveryOwner | undefined, position: number, sequence: number): number {
     const tag = this.nextTag++;

@@ -50,9 +50,11 @@ function logInAnonymously(broker: Broker, isLoopbackPeer: boolean): Login {
   return { ok: true, user };
 }
 
-/** Undefined also when guest, the default, has been deleted. */
-function anonymousUserOf({ config, users }: Broker): User | undefined {
-  return config.anonymousUser === undefined ? undefined : users.user(config.anonymousUser);
+/** Undefined also when guest, the default, has been deleted, and where the mechanism is not known. */
+function anonymousUserOf({ config, generation, users }: Broker): User | undefined {
+  return config.anonymousUser === undefined || !generation.hasAnonymousLogin
+    ? undefined
+    : users.user(config.anonymousUser);
 }
 
 /** AMQPLAIN: a field table without its length, with LOGIN and PASSWORD as strings or byte arrays. */

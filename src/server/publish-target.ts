@@ -20,6 +20,7 @@ export class PublishTarget implements RouteRequest {
   routingKeys: readonly string[] = [''];
 
   private readonly context: ConnectionContext;
+  private readonly areRepliesReturned: boolean;
   private exchange: BrokerExchange | undefined;
   /** The route of every message with these names; undefined when it is not known, or depends on the message. */
   route: Route | undefined;
@@ -33,6 +34,7 @@ export class PublishTarget implements RouteRequest {
 
   constructor(context: ConnectionContext) {
     this.context = context;
+    this.areRepliesReturned = context.broker.generation.returnsMandatoryReplies;
   }
 
   /** Takes new names: two short strings, one behind the other. RabbitMQ lets them hold any bytes here. */
@@ -118,11 +120,13 @@ export class PublishTarget implements RouteRequest {
   }
 
   /**
-   * Whether the message at hand is a reply to a requester, who may be gone: it counts as routed all the same
-   * (rabbitmq.com/docs/direct-reply-to, from 4.2 on).
+   * Whether the message at hand, which is mandatory, goes back to its publisher. From 4.2 on a reply counts as routed
+   * though its requester may be gone (rabbitmq.com/docs/direct-reply-to), before as not routed though it arrives.
    */
-  get isReply(): boolean {
-    return this.exchangeName === '' && this.routingKey.startsWith(REPLY_TO_PREFIX);
+  isReturned(route: Route): boolean {
+    if (route.length > 1 || (route.length === 1 && !this.areRepliesReturned)) return false;
+    const isReply = this.exchangeName === '' && this.routingKey.startsWith(REPLY_TO_PREFIX);
+    return isReply ? this.areRepliesReturned : route.length === 0;
   }
 
   /** Exchange and routing key of a record in the log. */

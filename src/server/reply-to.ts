@@ -15,6 +15,13 @@ export interface ReplyConsumer {
   readonly consumer: ChannelConsumer;
 }
 
+/** A reply consumer before 4.2: it uses up no delivery tags. */
+class UncountedConsumer extends ChannelConsumer {
+  override deliver(position: number, _sequence: number, redelivered: boolean): void {
+    this.deliveries.deliverUncounted(this, position, redelivered);
+  }
+}
+
 /** Starts the reply consumer of a channel. @throws AmqpError 406 when it wants acknowledgements or is the second */
 export function startReplyConsumer(channel: Channel, tag: string, noAck: boolean): void {
   if (!noAck) throw preconditionFailed('reply consumer cannot acknowledge');
@@ -22,7 +29,8 @@ export function startReplyConsumer(channel: Channel, tag: string, noAck: boolean
   const { broker, virtualHost } = channel.context;
   const queue = virtualHost.addReplyQueue(broker.generateName(REPLY_TO_PREFIX));
   const options = { tag, queue, noAck, isExclusive: false, priority: 0, prefetch: 0 };
-  const consumer = new ChannelConsumer(options, channel.deliveries, () => {});
+  const Consumer = broker.generation.numbersReplies ? ChannelConsumer : UncountedConsumer;
+  const consumer = new Consumer(options, channel.deliveries, () => {});
   channel.replyTo = { queue, consumer };
   channel.consumers.set(tag, consumer);
   queue.subscribe(consumer);

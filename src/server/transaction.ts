@@ -15,16 +15,17 @@ interface HeldPublish {
   readonly position: number;
   readonly route: Route;
   readonly deadlineMs: number;
-  readonly isMandatory: boolean;
+  /** It goes back to its publisher: mandatory, and not routed. */
+  readonly isReturned: boolean;
 }
 
 export class Transaction {
   private publishes: HeldPublish[] = [];
   private settlements: HeldSettlement[] = [];
 
-  publish(log: MessageLog, position: number, route: Route, deadlineMs: number, isMandatory: boolean): void {
+  publish(log: MessageLog, position: number, route: Route, deadlineMs: number, isReturned: boolean): void {
     log.retain(position, 1);
-    this.publishes.push({ position, route, deadlineMs, isMandatory });
+    this.publishes.push({ position, route, deadlineMs, isReturned });
   }
 
   /** @throws AmqpError 406 for a delivery tag that is not outstanding */
@@ -39,16 +40,15 @@ export class Transaction {
     this.publishes = [];
     this.settlements = [];
     let isComplete = true;
-    for (const { position, route, deadlineMs, isMandatory } of publishes) {
+    for (const { position, route, deadlineMs, isReturned } of publishes) {
       const queues = route.filter((queue) => !queue.isDeleted);
       if (queues.length > 0) {
         // Messages come into being at the commit: their time to live counts from here.
         const lateMs = moveInTime(log, position, channel.context.broker.receivedAtMs);
         const kept = makeDurable(log, position, queues);
         isComplete = channel.enqueue(kept, queues, deadlineMs + lateMs) && isComplete;
-      } else if (isMandatory && route.length === 0) {
-        channel.returnMessage(position, 'NO_ROUTE');
       }
+      if (isReturned) channel.returnMessage(position, 'NO_ROUTE');
       log.release(position);
     }
     for (const { owner, position, sequence, kind } of settlements) {

@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BROKER_CONFIG_DEFAULTS } from '../../src/broker/broker-config.js';
+import { RABBITMQ_3_13 } from '../../src/broker/generations/3-13.js';
+import { RABBITMQ_4_2 } from '../../src/broker/generations/4-2.js';
+import { RABBITMQ_4_3 } from '../../src/broker/generations/4-3.js';
 import { CommandError, EXIT_CONFIGURATION, EXIT_USAGE } from '../../src/cli/command-error.js';
 import { readFlags } from '../../src/cli/start-command.js';
 import { resolveStartSettings, type StartSettings } from '../../src/cli/start-options.js';
@@ -158,6 +161,35 @@ describe('every option', () => {
   });
 });
 
+describe('--compat', () => {
+  it.each([
+    ['3.13', RABBITMQ_3_13, 134_217_728, 400_000_000],
+    ['4.2', RABBITMQ_4_2, 16_777_216, 600_000_000],
+    ['4.3', RABBITMQ_4_3, 16_777_216, 600_000_000],
+  ] as const)('%s brings its defaults', (compat, generation, messageBytesMax, memoryLimitBytes) => {
+    const followed = { generation, messageBytesMax, memoryLimitBytes };
+    expect(resolve({ compat }).config).toMatchObject(followed);
+    expect(resolve({}, { LEVERET_COMPAT: compat }).config).toMatchObject(followed);
+    expect(resolve({ config: configFile({ compat }) }).config).toMatchObject(followed);
+    const given = { 'max-message-size': '1MiB', 'memory-limit': '50%' };
+    expect(resolve({ compat, ...given }).config).toMatchObject({
+      generation,
+      messageBytesMax: 1_048_576,
+      memoryLimitBytes: 500_000_000,
+    });
+  });
+
+  it('3.13 has no ANONYMOUS, so nobody may be named for it', () => {
+    expect(refusal({ compat: '3.13', 'anonymous-user': 'guest' })).toEqual({
+      message:
+        "--anonymous-user is for SASL ANONYMOUS, which RabbitMQ 3.13.7 does not have; leave it out, or say 'none'",
+      exitCode: EXIT_USAGE,
+    });
+    expect(resolve({ compat: '3.13', 'anonymous-user': 'none' }).config.anonymousUser).toBeUndefined();
+    expect(resolve({ compat: '4.2', 'anonymous-user': 'guest' }).config.anonymousUser).toBe('guest');
+  });
+});
+
 describe('the data directory', () => {
   it('is none in memory', () => {
     expect(resolve({ 'in-memory': true }).dataDirectory).toBeUndefined();
@@ -200,6 +232,11 @@ describe('wrong flags', () => {
     [{ heartbeat: '65536' }, "--heartbeat must be a whole number from 0 to 65535, not '65536'"],
     [{ 'frame-max': '4095' }, "--frame-max must be a whole number from 4096 to 536870912, not '4095'"],
     [{ 'frame-max': '0' }, "--frame-max must be a whole number from 4096 to 536870912, not '0'"],
+    [
+      { 'frame-max': '8191', compat: '4.2' },
+      "--frame-max must be a whole number from 8192 to 536870912, not '8191'",
+    ],
+    [{ compat: '4.1' }, "--compat must be 3.13, 4.2 or 4.3, not '4.1'"],
     [{ 'channel-max': '70000' }, "--channel-max must be a whole number from 0 to 65535, not '70000'"],
     [
       { 'max-message-size': '1GiB' },

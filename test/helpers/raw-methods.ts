@@ -48,6 +48,8 @@ export interface Fields {
   exclusive?: boolean;
   messageCount?: number;
   consumerCount?: number;
+  credit?: number;
+  drain?: boolean;
   prefetchSize?: number;
   prefetchCount?: number;
   global?: boolean;
@@ -134,6 +136,7 @@ export const METHODS = new Map<string, readonly [classId: number, methodId: numb
   ['basic.recover-async', [60, 100, 'b:requeue']],
   ['basic.recover', [60, 110, 'b:requeue']],
   ['basic.recover-ok', [60, 111, '']],
+  ['basic.credit', [60, 200, 's:consumerTag l:credit b:drain']],
   ['basic.nack', [60, 120, 'L:deliveryTag b:multiple b:requeue']],
   ['confirm.select', [85, 10, 'b:noWait']],
   ['confirm.select-ok', [85, 11, '']],

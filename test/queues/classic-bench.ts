@@ -2,6 +2,7 @@
 import { type FieldEntry, FieldTable } from '../../src/amqp/field-table.js';
 import { longstr, signedint } from '../../src/amqp/field-value.js';
 import { ClassicQueue } from '../../src/queues/classic-queue.js';
+import { ARGUMENT_RULES } from '../../src/queues/queue-argument-rules.js';
 import { parseQueueArguments } from '../../src/queues/queue-arguments.js';
 import { writeLabelled } from '../helpers/messages.js';
 import { type MakeQueue, QueueBench } from './queue-contract.js';
@@ -15,7 +16,7 @@ export const makeClassic: MakeQueue = (log, host, args) => {
     autoDelete: false,
     exclusiveOwner: undefined,
     arguments: table,
-    settings: parseQueueArguments(table, { queue: 'q', virtualHost: '/' }),
+    settings: parseQueueArguments(table, { queue: 'q', virtualHost: '/' }, ARGUMENT_RULES),
   };
   return new ClassicQueue(properties, '/', log, host);
 };

@@ -10,9 +10,10 @@ import {
   signedint,
   table,
 } from '../../src/amqp/field-value.js';
+import { RABBITMQ_4_3 } from '../../src/broker/generations/4-3.js';
+import { ARGUMENT_RULES, KNOWN_ARGUMENTS } from '../../src/queues/queue-argument-rules.js';
 import {
   checkTypeProperties,
-  comparedArguments,
   deadLetterExchangeOf,
   parseQueueArguments,
   type QueueSettings,
@@ -23,8 +24,12 @@ import { ROWS, TYPES } from './queue-arguments-rows.js';
 
 const PLACE = { queue: 'q', virtualHost: '/' };
 
+const argumentsOf = (type: QueueType, entries: readonly FieldEntry[]): FieldTable =>
+  FieldTable.of([['x-queue-type', longstr(type)], ...entries]);
 const parse = (type: QueueType, ...entries: FieldEntry[]): QueueSettings =>
-  parseQueueArguments(FieldTable.of([['x-queue-type', longstr(type)], ...entries]), PLACE);
+  parseQueueArguments(argumentsOf(type, entries), PLACE, ARGUMENT_RULES);
+const parseAs43 = (type: QueueType, ...entries: FieldEntry[]): QueueSettings =>
+  parseQueueArguments(argumentsOf(type, entries), PLACE, RABBITMQ_4_3.queueArguments);
 
 function replyTextOf(action: () => unknown): string {
   try {
@@ -67,14 +72,13 @@ describe.each(ROWS)('$key', (row) => {
   });
 
   it('is compared on a redeclare by the types that know it', () => {
-    for (const type of TYPES)
-      expect(comparedArguments(type).includes(row.key)).toBe(row.legal.includes(type));
+    for (const type of TYPES) expect(KNOWN_ARGUMENTS[type].includes(row.key)).toBe(row.legal.includes(type));
   });
 });
 
 describe('x-queue-type', () => {
   it('is classic when absent', () => {
-    expect(parseQueueArguments(FieldTable.EMPTY, PLACE)).toMatchObject({
+    expect(parseQueueArguments(FieldTable.EMPTY, PLACE, ARGUMENT_RULES)).toMatchObject({
       type: 'classic',
       singleActiveConsumer: false,
     });
@@ -87,8 +91,8 @@ describe('x-queue-type', () => {
     ['rabbit_quorum_queue', 'quorum'],
   ])('%s is %s', (name, type) => {
     const args = FieldTable.of([['x-queue-type', longstr(name)]]);
-    expect(parseQueueArguments(args, PLACE).type).toBe(type);
-    expect(queueTypeOf(args)).toBe(type);
+    expect(parseQueueArguments(args, PLACE, ARGUMENT_RULES).type).toBe(type);
+    expect(queueTypeOf(args, ARGUMENT_RULES)).toBe(type);
   });
 
   it.each([
@@ -101,7 +105,9 @@ describe('x-queue-type', () => {
       ['x-expires', signedint(0)],
       ['x-queue-type', value],
     ]);
-    expect(replyTextOf(() => parseQueueArguments(args, PLACE))).toBe(badValue('x-queue-type', fault));
+    expect(replyTextOf(() => parseQueueArguments(args, PLACE, ARGUMENT_RULES))).toBe(
+      badValue('x-queue-type', fault),
+    );
   });
 });
 
@@ -113,7 +119,7 @@ describe('dead-letter arguments', () => {
       ['x-queue-type', longstr('foo')],
       ['x-dead-letter-exchange', signedint(5)],
     ]);
-    expect(replyTextOf(() => parseQueueArguments(args, PLACE))).toBe(text);
+    expect(replyTextOf(() => parseQueueArguments(args, PLACE, ARGUMENT_RULES))).toBe(text);
     expect(replyTextOf(() => deadLetterExchangeOf(args, PLACE))).toBe(text);
     expect(deadLetterExchangeOf(FieldTable.EMPTY, PLACE)).toBeUndefined();
     expect(deadLetterExchangeOf(FieldTable.of([['x-dead-letter-exchange', longstr('')]]), PLACE)).toBe('');
@@ -181,8 +187,9 @@ describe('arguments in no list', () => {
   it.each(TYPES)('a consumer timeout in milliseconds counts on a %s queue', (type) => {
     const timeout = (value: FieldValue) => parse(type, ['x-consumer-timeout', value]).consumerTimeoutMs;
     expect(timeout(signedint(60_000))).toBe(60_000);
-    expect(timeout(signedint(-1))).toBeUndefined();
-    expect(timeout(longstr('60000'))).toBeUndefined();
+    expect(timeout(signedint(-1))).toBe(-1);
+    expect(timeout(longstr('60000'))).toBe(Number.POSITIVE_INFINITY);
+    expect(parse(type).consumerTimeoutMs).toBeUndefined();
   });
 
   it('the delayed retry of 4.3 is read on quorum queues', () => {
@@ -192,13 +199,14 @@ describe('arguments in no list', () => {
       ['x-delayed-retry-max', signedint(5000)],
       ['x-consumer-disconnected-timeout', signedint(30_000)],
     ];
-    expect(parse('quorum', ...entries)).toMatchObject({
+    expect(parseAs43('quorum', ...entries)).toMatchObject({
       delayedRetryType: 'failed',
       delayedRetryMinMs: 1000,
       delayedRetryMaxMs: 5000,
       consumerDisconnectedTimeoutMs: 30_000,
     });
-    expect(parse('quorum', ['x-delayed-retry-type', longstr('never')]).delayedRetryType).toBeUndefined();
+    expect(parseAs43('quorum', ['x-delayed-retry-type', longstr('never')]).delayedRetryType).toBeUndefined();
+    expect(parse('quorum', ...entries)).not.toHaveProperty('delayedRetryType');
     expect(parse('classic', ...entries)).not.toHaveProperty('delayedRetryType');
   });
 });

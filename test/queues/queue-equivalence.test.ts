@@ -13,7 +13,8 @@ import {
   table,
   timestamp,
 } from '../../src/amqp/field-value.js';
-import { comparedArguments, type QueueType } from '../../src/queues/queue-arguments.js';
+import { ARGUMENT_RULES, KNOWN_ARGUMENTS } from '../../src/queues/queue-argument-rules.js';
+import type { QueueType } from '../../src/queues/queue-arguments.js';
 import {
   argumentsEquivalent,
   checkQueueArgumentsEquivalent,
@@ -27,10 +28,14 @@ const VOID: FieldValue = { type: 'void' };
 /** What follows `for queue 'q' in vhost '/': ` in the error of a redeclare, or 'equivalent'. */
 function outcome(current: FieldEntry[], received: FieldEntry[], type: QueueType = 'classic'): string {
   try {
-    checkQueueArgumentsEquivalent(FieldTable.of(current), FieldTable.of(received), type, {
-      queue: 'q',
-      virtualHost: '/',
-    });
+    const place = { queue: 'q', virtualHost: '/' };
+    checkQueueArgumentsEquivalent(
+      FieldTable.of(current),
+      FieldTable.of(received),
+      type,
+      place,
+      ARGUMENT_RULES,
+    );
   } catch (error) {
     if (error instanceof AmqpError) return error.replyText.replace("for queue 'q' in vhost '/': ", '');
     throw error;
@@ -50,6 +55,7 @@ describe('arguments of a redeclare', () => {
         FieldTable.of(maxLength(signedint(100))),
         'classic',
         place,
+        ARGUMENT_RULES,
       ),
     ).toThrow(
       "PRECONDITION_FAILED - inequivalent arg 'x-max-length' for queue 'orders' in vhost 'shop': " +
@@ -123,7 +129,7 @@ describe('arguments of a redeclare', () => {
   it.each(['classic', 'quorum', 'stream'] as const)(
     "are compared in the order of a %s queue's list, and only those in it",
     (type) => {
-      const all: FieldEntry[] = comparedArguments(type).map((key) => [key, longstr('set')]);
+      const all: FieldEntry[] = KNOWN_ARGUMENTS[type].map((key) => [key, longstr('set')]);
       const others: FieldEntry[] = [
         ['x-foo', longstr('set')],
         ['x-consumer-timeout', signedint(1)],

@@ -10,7 +10,7 @@ describe('answerToHeader', () => {
     ['0-9-1', amqp(0, 0, 9, 1)],
     ['0-9, which some clients send', amqp(1, 1, 0, 9)],
   ])('has nothing to say against %s', (_what, header) => {
-    expect(answerToHeader(header)).toBeUndefined();
+    expect(answerToHeader(header, 'AMQP 1.0')).toBeUndefined();
   });
 
   it.each([
@@ -24,10 +24,10 @@ describe('answerToHeader', () => {
     ['a TLS hello', Buffer.from([22, 3, 1, 2, 0, 1, 0, 1]), AMQP_1_0_SASL],
     ['nearly AMQP', Buffer.from('AMQp\x00\x00\x09\x01', 'latin1'), AMQP_1_0_SASL],
   ])('answers %s with a header of RabbitMQ 4.x', (_what, header, answer) => {
-    expect(answerToHeader(header)).toEqual(answer);
+    expect(answerToHeader(header, 'AMQP 1.0')).toEqual(answer);
   });
 
   it('looks at the first eight bytes only', () => {
-    expect(answerToHeader(Buffer.concat([OURS, Buffer.from('more')]))).toBeUndefined();
+    expect(answerToHeader(Buffer.concat([OURS, Buffer.from('more')]), 'AMQP 1.0')).toBeUndefined();
   });
 });

@@ -31,9 +31,9 @@ class Bench {
     waitFor: () => {},
   });
 
-  /** Publishes in the transaction, to the queues given. */
-  publish(label: string, route: readonly Queue[], isMandatory = false): void {
-    this.transaction.publish(this.log, writeLabelled(this.log, label), route, NEVER_MS, isMandatory);
+  /** Publishes in the transaction, to the queues given; `isReturned` when the publisher is to have it back. */
+  publish(label: string, route: readonly Queue[], isReturned = false): void {
+    this.transaction.publish(this.log, writeLabelled(this.log, label), route, NEVER_MS, isReturned);
   }
 
   /** Puts messages into a queue and takes them on the channel as basic.get does. */
@@ -118,8 +118,8 @@ describe('a commit', () => {
   it('leaves out a queue that was deleted since', () => {
     const t = new Bench();
     const [a, b] = [addQueue(t.host, 'a'), addQueue(t.host, 'b')];
-    t.publish('1', [a, b], true);
-    t.publish('2', [a], true);
+    t.publish('1', [a, b]);
+    t.publish('2', [a]);
     t.host.deleteQueue(a);
     t.transaction.commit(t.channel);
     expect(t.drain(b)).toEqual(['1']);

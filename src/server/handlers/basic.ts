@@ -19,6 +19,7 @@ import {
   encodeBasicRecoverOk,
   MethodId,
 } from '../../amqp/methods.generated.js';
+import type { Queue } from '../../queues/queue.js';
 import type { Channel } from '../channel.js';
 import { ChannelConsumer, DeliveryOwner } from '../channel-consumer.js';
 import { Settlement } from '../deliveries.js';
@@ -28,7 +29,8 @@ import { lookUp } from './queue.js';
 
 export function qos(channel: Channel, method: BasicQos): void {
   if (method.prefetchSize !== 0) throw notImplemented(`prefetch_size!=0 (${method.prefetchSize})`);
-  if (method.global) {
+  // Where a global prefetch is denied, RabbitMQ takes it for one of the consumers to come.
+  if (method.global && channel.context.broker.generation.permitsGlobalQos) {
     channel.deliveries.globalPrefetch = method.prefetchCount;
   } else {
     // rabbitmq.com/docs/consumer-prefetch: applies to consumers that come; RabbitMQ lifts the channel's limit too.
@@ -50,7 +52,7 @@ export function consume(channel: Channel, method: BasicConsume): void {
     return sendConsumeOk(channel, method, tag);
   }
   const queue = lookUp(channel, method.queue, 'read');
-  const priority = checkConsumerArguments(method.arguments, queue.name, channel.context.virtualHost.name);
+  const priority = checkConsumerArguments(channel, method.arguments, queue);
   const consumer = new ChannelConsumer(
     { tag, queue, noAck: method.noAck, isExclusive: method.exclusive, priority, prefetch: channel.prefetch },
     channel.deliveries,
@@ -70,8 +72,16 @@ function sendConsumeOk(channel: Channel, method: BasicConsume, tag: string): voi
 }
 
 /** rabbitmq.com/docs/consumer-priority. Returns the priority. @throws AmqpError 406 */
-function checkConsumerArguments(args: FieldTable, queueName: string, virtualHost: string): number {
-  const where = `queue '${queueName}' in vhost '${virtualHost}'`;
+function checkConsumerArguments(channel: Channel, args: FieldTable, queue: Queue): number {
+  const { broker, virtualHost } = channel.context;
+  const where = `queue '${queue.name}' in vhost '${virtualHost.name}'`;
+  if (broker.generation.hasBasicCredit && args.has('x-credit')) throw creditMissing();
+  const failover = args.get('x-cancel-on-ha-failover');
+  if (broker.generation.checksCancelOnFailover && failover !== undefined && failover.type !== 'bool') {
+    throw preconditionFailed(
+      `invalid arg 'x-cancel-on-ha-failover' for ${where}: {unacceptable_type,${failover.type}}`,
+    );
+  }
   for (const streamOnly of ['x-stream-offset', 'x-stream-filter', 'x-stream-match-unfiltered']) {
     if (!args.has(streamOnly)) continue;
     throw preconditionFailed(`invalid arg '${streamOnly}' for ${where} of queue type rabbit_classic_queue`);
@@ -83,6 +93,11 @@ function checkConsumerArguments(args: FieldTable, queueName: string, virtualHost
     throw preconditionFailed(`invalid arg 'x-priority' for ${where}: "expected integer, got ${value.type}"`);
   }
   return priority;
+}
+
+/** Credit is how AMQP 1.0 clients of 3.x were served; no client of AMQP 0-9-1 is known to ask for it. */
+export function creditMissing(): Error {
+  return notImplemented('basic.credit and x-credit are not supported by this broker');
 }
 
 /** rabbitmq.com/docs/consumer-cancel: told to clients that said they understand it. */

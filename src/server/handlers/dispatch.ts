@@ -27,7 +27,11 @@ export function onChannelMethod(
   end: number,
 ): void {
   // RabbitMQ 4.0 gave basic.credit up, but it still knows what it is.
-  if (id === BASIC_CREDIT) throw commandInvalid('unimplemented method');
+  if (id === BASIC_CREDIT) {
+    throw channel.context.broker.generation.hasBasicCredit
+      ? basic.creditMissing()
+      : commandInvalid('unimplemented method');
+  }
   if (!isKnownMethod(id)) throw new UnknownMethodError(`unknown method ${methodName(id)}`);
   const method = decodeArguments(id, bytes, start, end, () => {
     channel.currentMethod = 0;
@@ -78,7 +82,8 @@ function dispatch(channel: Channel, method: ClientMethod): void {
     case MethodId.BasicCancel:
       return basic.cancel(channel, method.consumerTag, !method.noWait);
     case MethodId.BasicCancelOk:
-      // RabbitMQ takes it for a cancel that wants no answer.
+      if (!channel.context.broker.generation.takesCancelOk) throw commandInvalid('unimplemented method');
+      // RabbitMQ 4.3 takes it for a cancel that wants no answer.
       return basic.cancel(channel, method.consumerTag, false);
     case MethodId.BasicGet:
       return basic.get(channel, method);

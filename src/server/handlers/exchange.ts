@@ -11,9 +11,9 @@ import {
   encodeExchangeDeleteOk,
   encodeExchangeUnbindOk,
 } from '../../amqp/methods.generated.js';
-import { checkAlternateExchange } from '../../broker/virtual-host.js';
+import { checkAlternateExchange } from '../../broker/declaration-checks.js';
 import { exchangeTypes } from '../../exchanges/registry.js';
-import { authorize } from '../authorize.js';
+import { authorize, authorizePassiveDeclare } from '../authorize.js';
 import type { Channel } from '../channel.js';
 import { stripLineBreaks } from './names.js';
 
@@ -23,10 +23,14 @@ export function declare(channel: Channel, method: ExchangeDeclare): void {
   const name = stripLineBreaks(method.exchange);
   if (method.passive) {
     if (name === '') throw defaultExchangeRefused();
+    authorizePassiveDeclare(context, 'exchange', name);
     virtualHost.exchangeNamed(name);
   } else {
     const declared = { ...method, name };
-    if (!exchangeTypes.has(method.type)) throw preconditionFailed(`unknown exchange type '${method.type}'`);
+    const isMissing = context.broker.generation.missingExchangeTypes.has(method.type);
+    if (isMissing || !exchangeTypes.has(method.type)) {
+      throw preconditionFailed(`unknown exchange type '${method.type}'`);
+    }
     if (name === '') throw defaultExchangeRefused();
     authorize(context, 'configure', 'exchange', name);
     const existing = virtualHost.exchanges.get(name);

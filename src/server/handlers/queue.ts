@@ -14,7 +14,7 @@ import {
 } from '../../amqp/methods.generated.js';
 import type { Queue } from '../../queues/queue.js';
 import { deadLetterExchangeOf, queueTypeOf } from '../../queues/queue-arguments.js';
-import { authorize } from '../authorize.js';
+import { authorize, authorizePassiveDeclare } from '../authorize.js';
 import type { Channel } from '../channel.js';
 import { REPLY_TO_NAME } from '../reply-to-names.js';
 import { defaultExchangeRefused } from './exchange.js';
@@ -24,6 +24,7 @@ export function declare(channel: Channel, method: QueueDeclare): void {
   const { virtualHost } = channel.context;
   const name = stripLineBreaks(method.queue);
   if (isReplyName(name)) return declareReplyQueue(channel, method, name);
+  if (method.passive) authorizePassiveDeclare(channel.context, 'queue', name);
   const queue = method.passive
     ? virtualHost.queueFor(name, channel.context.owner)
     : declareActively(channel, method, name);
@@ -42,7 +43,7 @@ function declareActively(channel: Channel, method: QueueDeclare, requestedName: 
   const isServerNamed = requestedName === '';
   const name = isServerNamed ? broker.generateName('amq.gen-') : requestedName;
   const place = { queue: name, virtualHost: virtualHost.name };
-  const type = queueTypeOf(method.arguments);
+  const type = queueTypeOf(method.arguments, broker.generation.queueArguments);
   if (isServerNamed && type !== 'classic') {
     throw preconditionFailed(`Cannot declare a server-named queue for type rabbit_${type}_queue`);
   }
@@ -147,6 +148,9 @@ function checkNames(
   const requestedName = stripLineBreaks(method.queue);
   const exchangeName = stripLineBreaks(method.exchange);
   const queueName = queueNameOf(channel, requestedName);
+  if (context.broker.generation.refusesReplyBindings && isReplyName(queueName)) {
+    throw accessRefused('cannot bind or unbind to a volatile (direct reply-to) queue');
+  }
   // An empty key means the queue's name too, but only when the queue was not named (RabbitMQ).
   const isBothEmpty = requestedName === '' && method.routingKey === '';
   authorize(context, 'write', 'queue', queueName);

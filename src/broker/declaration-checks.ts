@@ -1,0 +1,33 @@
+/** What the arguments and properties of something to be declared have to be. Errors and their order are RabbitMQ's. */
+import { featureDenied, preconditionFailed } from '../amqp/errors.js';
+import { checkTypeProperties, parseQueueArguments, type QueueSettings } from '../queues/queue-arguments.js';
+import type { Generation } from './generations/generation.js';
+import type { ExchangeDeclaration, QueueDeclaration } from './virtual-host.js';
+
+/** Checks a new queue. @throws AmqpError 406, and 541 for what the generation gave up */
+export function checkQueueDeclaration(
+  declared: QueueDeclaration,
+  virtualHost: string,
+  { queueArguments, permitsTransientQueues }: Generation,
+): QueueSettings {
+  const where = { queue: declared.name, virtualHost };
+  const settings = parseQueueArguments(declared.arguments, where, queueArguments);
+  const exclusive = declared.exclusiveOwner !== undefined;
+  if (!permitsTransientQueues && !declared.durable && !exclusive) {
+    throw featureDenied('transient_nonexcl_queues');
+  }
+  checkTypeProperties(settings.type, { ...declared, exclusive }, where);
+  for (const [key, feature] of queueArguments.denied) {
+    if (declared.arguments.has(key)) throw featureDenied(feature);
+  }
+  return settings;
+}
+
+/** @throws AmqpError 406 unless the argument `alternate-exchange` is absent or a string */
+export function checkAlternateExchange(declared: ExchangeDeclaration, virtualHost: string): void {
+  const value = declared.arguments.get('alternate-exchange');
+  if (value === undefined || value.type === 'longstr') return;
+  throw preconditionFailed(
+    `invalid type '${value.type}' for arg 'alternate-exchange' in exchange '${declared.name}' in vhost '${virtualHost}'`,
+  );
+}
