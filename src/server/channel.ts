@@ -37,7 +37,7 @@ import type { MessageLog } from '../store/message-log.js';
 import type { ChannelConsumer } from './channel-consumer.js';
 import { ChannelPhase } from './channel-phase.js';
 import type { ConnectionContext } from './connection-context.js';
-import { ContentAssembly } from './content-assembly.js';
+import { ContentAssembly, notContentBody, notContentHeader } from './content-assembly.js';
 import { Deliveries, Settlement } from './deliveries.js';
 import { onChannelMethod } from './handlers/dispatch.js';
 import { editContentHeader, NEEDS_LOOK } from './publish-properties.js';
@@ -386,12 +386,4 @@ export class Channel implements FrameSink {
     this.currentMethod = 0;
     throw unexpectedFrame('expected method frame, got non method frame instead');
   }
-}
-
-function notContentHeader(): Error {
-  return unexpectedFrame('expected content header for class 60, got non content header frame instead');
-}
-
-function notContentBody(): Error {
-  return unexpectedFrame('expected content body, got non content body frame instead');
 }
