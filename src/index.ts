@@ -38,6 +38,8 @@ export interface BrokerOptions {
   readonly channelMax?: number;
   /** Largest message body, in bytes; 16 MiB when absent (128 MiB for 3.13). */
   readonly messageBytesMax?: number;
+  /** Time to acknowledge a delivery, in milliseconds, before the channel is closed; half an hour when absent. */
+  readonly consumerTimeoutMs?: number | 'none';
   /** Publishers are blocked while messages hold more memory than this, in bytes; 60% of the machine's when absent (40% for 3.13). */
   readonly memoryLimitBytes?: number;
   /** Told what happens; a pino logger fits. Nothing is logged when absent. */
@@ -78,6 +80,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Embedde
     frameMax: options.frameMax ?? defaults.frameMax,
     channelMax: options.channelMax ?? defaults.channelMax,
     messageBytesMax: options.messageBytesMax ?? generation.messageBytesMaxDefault,
+    consumerTimeoutMs: checkedTimeout(options.consumerTimeoutMs ?? defaults.consumerTimeoutMs),
     memoryLimitBytes: options.memoryLimitBytes ?? Math.floor(totalmem() * generation.memoryLimitRatioDefault),
   };
   const server = await startServer({ config, hosts: [host], port, logger });
@@ -89,6 +92,14 @@ function checkedGeneration(name: GenerationName): Generation {
   if (GENERATION_NAMES.includes(name)) return generationNamed(name);
   throw new Error(
     `the option compat must be one of ${GENERATION_NAMES.join(', ')}, not ${JSON.stringify(name)}`,
+  );
+}
+
+function checkedTimeout(timeoutMs: number | 'none'): number {
+  if (timeoutMs === 'none') return Number.POSITIVE_INFINITY;
+  if (Number.isInteger(timeoutMs) && timeoutMs >= 1) return timeoutMs;
+  throw new Error(
+    `the option consumerTimeoutMs must be a whole number of milliseconds from 1 on, or 'none', not ${JSON.stringify(timeoutMs)}`,
   );
 }
 

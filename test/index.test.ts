@@ -19,6 +19,16 @@ describe('createBroker', () => {
     }
   });
 
+  it.each([0, -1, 1.5, Number.NaN, 'never'])('has no consumer timeout of %s', async (timeoutMs) => {
+    await expect(createBroker({ consumerTimeoutMs: timeoutMs as number })).rejects.toThrow(
+      'the option consumerTimeoutMs must be a whole number of milliseconds from 1 on',
+    );
+  });
+
+  it.each([5, 'none'] as const)('takes a consumer timeout of %s', async (consumerTimeoutMs) => {
+    await (await createBroker({ consumerTimeoutMs })).close();
+  });
+
   it('has no other generations', async () => {
     await expect(createBroker({ compat: '4' as '4.2' })).rejects.toThrow(
       'the option compat must be one of 3.13, 4.2, 4.3, not "4"',

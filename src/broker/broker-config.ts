@@ -1,6 +1,7 @@
 /** What an operator decides about a broker, with the defaults RabbitMQ has. */
 import {
   CHANNEL_MAX_DEFAULT,
+  CONSUMER_TIMEOUT_MS_DEFAULT,
   FRAME_BYTES_MAX_DEFAULT,
   HANDSHAKE_TIMEOUT_MS_DEFAULT,
   HEARTBEAT_SECONDS_DEFAULT,
@@ -50,6 +51,8 @@ export interface BrokerConfig {
   readonly handshakeTimeoutMs: number;
   /** Largest body accepted, in bytes. */
   readonly messageBytesMax: number;
+  /** How long a delivery may be unacknowledged, in milliseconds; Infinity is for ever. */
+  readonly consumerTimeoutMs: number;
   /** Publishers are blocked while messages hold more memory than this, in bytes. */
   readonly memoryLimitBytes: number;
   /** Named in connection.start as `cluster_name`. */
@@ -71,5 +74,6 @@ export const BROKER_CONFIG_DEFAULTS: Omit<BrokerConfig, 'memoryLimitBytes'> = {
   heartbeatSeconds: HEARTBEAT_SECONDS_DEFAULT,
   handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS_DEFAULT,
   messageBytesMax: DEFAULT_GENERATION.messageBytesMaxDefault,
+  consumerTimeoutMs: CONSUMER_TIMEOUT_MS_DEFAULT,
   clusterName: 'leveret@localhost',
 };

@@ -75,6 +75,10 @@ const isNumber = (value: unknown): boolean => typeof value === 'number';
 
 const EXPECTED: Readonly<Record<OptionKind, ExpectedType>> = {
   integer: { text: 'a number', accepts: isNumber },
+  duration: {
+    text: 'a number of milliseconds or "none"',
+    accepts: (value) => isNumber(value) || value === 'none',
+  },
   size: {
     text: 'a number of bytes or a string such as "64MiB"',
     accepts: (value) => isNumber(value) || isText(value),

@@ -4,13 +4,22 @@
  */
 import {
   CHANNEL_MAX_DEFAULT,
+  CONSUMER_TIMEOUT_MS_DEFAULT,
   FRAME_BYTES_MAX_DEFAULT,
   HANDSHAKE_TIMEOUT_MS_DEFAULT,
   HEARTBEAT_SECONDS_DEFAULT,
 } from '../lib/limits.js';
 
 /** What a value is; in the configuration file each kind has a JSON type of its own (see config-file.ts). */
-export type OptionKind = 'integer' | 'size' | 'text' | 'switch' | 'names' | 'users' | 'permissions';
+export type OptionKind =
+  | 'integer'
+  | 'duration'
+  | 'size'
+  | 'text'
+  | 'switch'
+  | 'names'
+  | 'users'
+  | 'permissions';
 
 export interface StartOption {
   readonly name: string;
@@ -136,6 +145,14 @@ export const START_OPTIONS = [
     placeholder: 'SIZE',
     description: 'publishers are blocked while the volume of the data directory has less room than this',
     defaultText: '50MB',
+  },
+  {
+    name: 'consumer-timeout',
+    kind: 'duration',
+    placeholder: 'MS',
+    description:
+      'time a consumer has to acknowledge a delivery before its channel is closed; none for no limit',
+    defaultText: String(CONSUMER_TIMEOUT_MS_DEFAULT),
   },
   {
     name: 'handshake-timeout',

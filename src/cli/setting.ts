@@ -44,6 +44,15 @@ export function readInteger(setting: Setting, min: number, max: number): number 
   refuse(setting, `must be a whole number from ${min} to ${max}, not ${quote(value)}`);
 }
 
+/** Milliseconds, at least 1, or Infinity for `none`. */
+export function readDuration(setting: Setting, maxMs: number): number {
+  const value = onlyValue(setting);
+  if (value === 'none') return Number.POSITIVE_INFINITY;
+  const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
+  if (typeof number === 'number' && Number.isInteger(number) && number >= 1 && number <= maxMs) return number;
+  refuse(setting, `must be a whole number of milliseconds from 1 to ${maxMs}, or none, not ${quote(value)}`);
+}
+
 /** Bytes, at least 1. */
 export function readSize(setting: Setting, maxBytes: number): number {
   const value = onlyValue(setting);

@@ -6,7 +6,12 @@ import {
 } from '../broker/broker-config.js';
 import type { Generation } from '../broker/generations/generation.js';
 import { GENERATION_NAMES, generationNamed } from '../broker/generations/names.js';
-import { BODY_BYTES_MAX, DISK_FREE_BYTES_MIN_DEFAULT, SHORT_STRING_BYTES_MAX } from '../lib/limits.js';
+import {
+  BODY_BYTES_MAX,
+  DISK_FREE_BYTES_MIN_DEFAULT,
+  SHORT_STRING_BYTES_MAX,
+  TTL_MS_MAX,
+} from '../lib/limits.js';
 import { SYNC_MODES, type SyncMode } from '../store/sync-mode.js';
 import { readConfigFile } from './config-file.js';
 import { readEnvironment } from './environment.js';
@@ -15,6 +20,7 @@ import type { OptionName } from './option-list.js';
 import {
   firstSetting,
   readChoice,
+  readDuration,
   readInteger,
   readNames,
   readSize,
@@ -127,6 +133,9 @@ function resolveBrokerConfig(
     ),
     messageBytesMax: orDefault(order, 'max-message-size', generation.messageBytesMaxDefault, (setting) =>
       readSize(setting, BODY_BYTES_MAX),
+    ),
+    consumerTimeoutMs: orDefault(order, 'consumer-timeout', defaults.consumerTimeoutMs, (setting) =>
+      readDuration(setting, TTL_MS_MAX),
     ),
     handshakeTimeoutMs: orDefault(order, 'handshake-timeout', defaults.handshakeTimeoutMs, (setting) =>
       readInteger(setting, 1, HANDSHAKE_TIMEOUT_MS_MAX),

@@ -21,10 +21,17 @@ export const HEARTBEAT_SECONDS_DEFAULT = 60;
 
 /** From TCP accept to connection.open-ok; afterwards the socket is dropped without a word (RabbitMQ). */
 export const HANDSHAKE_TIMEOUT_MS_DEFAULT = 10_000;
+/** Default of `--consumer-timeout`: RabbitMQ gives a consumer half an hour for an acknowledgement. */
+export const CONSUMER_TIMEOUT_MS_DEFAULT = 1_800_000;
+/** How often a channel looks for deliveries that wait too long (RabbitMQ: `channel_tick_interval`). */
+export const CONSUMER_TIMEOUT_LOOK_MS = 60_000;
 /** RabbitMQ waits this long before it drops a peer that failed to authenticate: it slows guessing. */
 export const SILENT_CLOSE_DELAY_MS = 3_000;
 /** How long to wait for connection.close-ok, or for the peer to close TCP: at most 30 s (RabbitMQ). */
 export const CLOSE_TIMEOUT_MS_MAX = 30_000;
+
+/** Tags of timed-out deliveries whose late acks a channel still forgives; the oldest are forgotten first. */
+export const TAGS_TAKEN_BACK_MAX = 65_536;
 
 /** Bytes waiting in one socket before its consumers are no longer served: a slow reader costs at most this. */
 export const OUTPUT_BYTES_MAX = 1_048_576;

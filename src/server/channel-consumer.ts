@@ -25,6 +25,8 @@ export interface ConsumerOptions {
   readonly priority: number;
   /** Unacked deliveries it may hold; 0 is unlimited. */
   readonly prefetch: number;
+  /** How long its deliveries may be unacknowledged (x-consumer-timeout); its queue says it otherwise. */
+  readonly timeoutMs?: number | undefined;
 }
 
 export class ChannelConsumer extends DeliveryOwner implements Consumer {
@@ -33,6 +35,7 @@ export class ChannelConsumer extends DeliveryOwner implements Consumer {
   readonly isExclusive: boolean;
   readonly priority: number;
   readonly prefetch: number;
+  readonly timeoutMs: number | undefined;
   isWaiting = false;
   /** A basic.deliver frame up to and including the consumer tag. */
   readonly framePrefix: ByteBlock;
@@ -50,6 +53,7 @@ export class ChannelConsumer extends DeliveryOwner implements Consumer {
     this.isExclusive = options.isExclusive;
     this.priority = options.priority;
     this.prefetch = options.prefetch;
+    this.timeoutMs = options.timeoutMs;
     this.deliveries = deliveries;
     this.onCancelled = onCancelled;
     this.framePrefix = deliverPrefix(deliveries.channelNumber, options.tag);

@@ -37,6 +37,7 @@ import type { MessageLog } from '../store/message-log.js';
 import type { ChannelConsumer } from './channel-consumer.js';
 import { ChannelPhase } from './channel-phase.js';
 import type { ConnectionContext } from './connection-context.js';
+import { ConsumerTimeout } from './consumer-timeout.js';
 import { ContentAssembly, notContentBody, notContentHeader } from './content-assembly.js';
 import { Deliveries, Settlement } from './deliveries.js';
 import { onChannelMethod } from './handlers/dispatch.js';
@@ -53,6 +54,7 @@ export class Channel implements FrameSink {
   readonly number: number;
   readonly context: ConnectionContext;
   readonly deliveries: Deliveries;
+  readonly timeout = new ConsumerTimeout(this);
   readonly consumers = new Map<string, ChannelConsumer>();
   readonly writer = new MethodWriter();
   phase: ChannelPhase = ChannelPhase.Unopened;
@@ -178,6 +180,7 @@ export class Channel implements FrameSink {
 
   /** Releases everything: consumers first, so that nothing requeued comes back. A transaction is rolled back. */
   release(): void {
+    this.timeout.stop();
     this.confirms?.close();
     this.transaction?.rollback(this);
     this.transaction = undefined;

@@ -1,4 +1,5 @@
 /** What a channel needs of its connection. */
+import type { AmqpError } from '../amqp/errors.js';
 import type { User } from '../auth/auth-backend.js';
 import type { Broker } from '../broker/broker.js';
 import type { VirtualHost } from '../broker/virtual-host.js';
@@ -18,6 +19,8 @@ export interface ConnectionContext {
   onPublish(): void;
   /** Handles nothing more of the connection until `begin` has called back; then calls `resume`, and goes on. */
   waitFor(channel: Channel, begin: (done: () => void) => void, resume: () => void): void;
+  /** Closes the channel with an error that no frame of its own brought about. */
+  failChannel(channel: Channel, error: AmqpError): void;
   /** The client closed the channel (`isRequest`), or agreed that it is closed. */
   closeChannel(channel: Channel, isRequest: boolean): void;
 }

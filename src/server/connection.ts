@@ -308,7 +308,7 @@ export class Connection implements FrameReaderOwner, TransportOwner, AlarmListen
     return this.phase === ConnectionPhase.Running;
   }
 
-  private failChannel(channel: Channel, error: AmqpError): void {
+  failChannel(channel: Channel, error: AmqpError): void {
     if (channel.phase === ChannelPhase.Closing) return;
     const method = channel.currentMethod;
     this.broker.logger.debug(

@@ -21,7 +21,7 @@ import {
   IMAGE_NAMES_LENGTH,
 } from '../amqp/message-image.js';
 import { type ByteBlock, copyBytes } from '../lib/bytes.js';
-import { BODY_REFERENCE_BYTES_MIN } from '../lib/limits.js';
+import { BODY_REFERENCE_BYTES_MIN, TAGS_TAKEN_BACK_MAX } from '../lib/limits.js';
 import type { MessageLog } from '../store/message-log.js';
 import type { ChannelConsumer, DeliveryOwner } from './channel-consumer.js';
 import type { Transport } from './transport.js';
@@ -45,7 +45,8 @@ export class Deliveries {
   readonly channelNumber: number;
   readonly transport: Transport;
   private readonly log: MessageLog;
-  private nextTag = 1;
+  /** The tag of the next delivery. */
+  nextTag = 1;
   /** basic.qos with global: unacked deliveries the whole channel may hold; 0 is unlimited. */
   globalPrefetch = 0;
 
@@ -57,6 +58,10 @@ export class Deliveries {
   /** Entries from the head on, cleared ones included. */
   private span = 0;
   private liveCount = 0;
+  /** Called when a delivery is remembered, by whoever wants to watch their age from then on. */
+  onUnwatched: (() => void) | undefined;
+  /** Tags that timed out: late acks of them are no error. */
+  private takenBack: Set<number> | undefined;
 
   constructor(channelNumber: number, transport: Transport, log: MessageLog) {
     this.channelNumber = channelNumber;
@@ -66,6 +71,34 @@ export class Deliveries {
 
   get unackedCount(): number {
     return this.liveCount;
+  }
+
+  /** Of the deliveries that are not settled; there has to be one. */
+  get oldestTag(): number {
+    return this.tags[this.head]!;
+  }
+
+  get oldestOwner(): DeliveryOwner {
+    return this.owners[this.head]!;
+  }
+
+  /** Shows what is not settled, oldest first. */
+  visit(see: (tag: number, owner: DeliveryOwner) => void): void {
+    const mask = this.owners.length - 1;
+    for (let i = 0; i < this.span; i++) {
+      const at = (this.head + i) & mask;
+      const owner = this.owners[at];
+      if (owner !== undefined) see(this.tags[at]!, owner);
+    }
+  }
+
+  /** Requeues a delivery whose time is over; whoever settles it later on is not told off. */
+  takeBack(tag: number): void {
+    this.settleAt(this.find(tag), Settlement.Requeue);
+    this.takenBack ??= new Set();
+    this.takenBack.add(tag);
+    if (this.takenBack.size > TAGS_TAKEN_BACK_MAX)
+      this.takenBack.delete(this.takenBack.values().next().value!);
   }
 
   get isGlobalPrefetchReached(): boolean {
@@ -98,10 +131,9 @@ export class Deliveries {
   settle(tag: number, multiple: boolean, kind: Settlement): void {
     if (!multiple) {
       const at = this.find(tag);
-      if (at < 0) throw unknownTag(tag);
-      return this.settleAt(at, kind);
+      return at < 0 ? this.forgive(tag) : this.settleAt(at, kind);
     }
-    if (tag !== 0 && this.find(tag) < 0) throw unknownTag(tag);
+    if (tag !== 0 && this.find(tag) < 0) this.forgive(tag);
     while (this.liveCount > 0 && (tag === 0 || this.tags[this.head]! <= tag)) this.settleAt(this.head, kind);
   }
 
@@ -109,11 +141,11 @@ export class Deliveries {
   hold(tag: number, multiple: boolean, kind: Settlement, into: HeldSettlement[]): void {
     if (!multiple) {
       const at = this.find(tag);
-      if (at < 0) throw unknownTag(tag);
+      if (at < 0) return this.forgive(tag);
       into.push(this.heldAt(at, kind));
       return this.clear(at);
     }
-    if (tag !== 0 && this.find(tag) < 0) throw unknownTag(tag);
+    if (tag !== 0 && this.find(tag) < 0) this.forgive(tag);
     while (this.liveCount > 0 && (tag === 0 || this.tags[this.head]! <= tag)) {
       into.push(this.heldAt(this.head, kind));
       this.clear(this.head);
@@ -132,6 +164,11 @@ export class Deliveries {
       this.remember(owner, tag, position, sequence);
       owner.unackedCount--; // `remember` counted it, but it never stopped counting.
     }
+  }
+
+  /** @throws AmqpError 406 for a tag that is not outstanding, unless it is one that timed out */
+  private forgive(tag: number): void {
+    if (this.takenBack?.delete(tag) !== true) throw unknownTag(tag);
   }
 
   private settleAt(at: number, kind: Settlement): void {
@@ -161,6 +198,7 @@ export class Deliveries {
     this.owners[at] = owner;
     owner.unackedCount++;
     this.liveCount++;
+    if (this.onUnwatched !== undefined) this.onUnwatched();
   }
 
   private clear(at: number): void {

@@ -119,6 +119,7 @@ describe('every option', () => {
       'channel-max': '0',
       'max-message-size': '1MiB',
       'memory-limit': '25%',
+      'consumer-timeout': '60000',
       'handshake-timeout': '500',
       'log-level': 'none',
       'log-format': 'text',
@@ -137,6 +138,7 @@ describe('every option', () => {
       channelMax: 0,
       messageBytesMax: 1_048_576,
       memoryLimitBytes: 250_000_000,
+      consumerTimeoutMs: 60_000,
       handshakeTimeoutMs: 500,
     });
   });
@@ -158,6 +160,20 @@ describe('every option', () => {
       { name: 'a', password: 'b', tags: [] },
       { name: 'c', password: 'd', tags: ['monitoring', 'management'] },
     ]);
+  });
+});
+
+describe('--consumer-timeout', () => {
+  it('can be none', () => {
+    const none = { consumerTimeoutMs: Number.POSITIVE_INFINITY };
+    expect(resolve({ 'consumer-timeout': 'none' }).config).toMatchObject(none);
+    expect(resolve({}, { LEVERET_CONSUMER_TIMEOUT: 'none' }).config).toMatchObject(none);
+    expect(resolve({ config: configFile({ 'consumer-timeout': 'none' }) }).config).toMatchObject(none);
+    expect(resolve({ config: configFile({ 'consumer-timeout': 5 }) }).config.consumerTimeoutMs).toBe(5);
+    const config = configFile({ 'consumer-timeout': 'half an hour' });
+    expect(refusal({ config }).message).toBe(
+      `"consumer-timeout" in ${config} must be a number of milliseconds or "none", not 'half an hour'`,
+    );
   });
 });
 
@@ -251,6 +267,10 @@ describe('wrong flags', () => {
       "--memory-limit must be a size above 0, such as 512MB, or a percentage up to 100%, such as 40%, not '0'",
     ],
     [{ 'handshake-timeout': '0' }, "--handshake-timeout must be a whole number from 1 to 86400000, not '0'"],
+    [
+      { 'consumer-timeout': '0' },
+      "--consumer-timeout must be a whole number of milliseconds from 1 to 315360000000, or none, not '0'",
+    ],
     [{ 'log-level': 'warn' }, "--log-level must be debug, info, warning, error or none, not 'warn'"],
     [{ 'log-format': 'xml' }, "--log-format must be auto, json or text, not 'xml'"],
     [

@@ -28,6 +28,7 @@ class Bench {
     takesCancel: true,
     onPublish: () => {},
     closeChannel: () => {},
+    failChannel: () => {},
     waitFor: () => {},
   });
 

@@ -20,6 +20,7 @@ import {
   MethodId,
 } from '../../amqp/methods.generated.js';
 import type { Queue } from '../../queues/queue.js';
+import { checkInteger } from '../../queues/queue-arguments-checks.js';
 import type { Channel } from '../channel.js';
 import { ChannelConsumer, DeliveryOwner } from '../channel-consumer.js';
 import { Settlement } from '../deliveries.js';
@@ -53,11 +54,14 @@ export function consume(channel: Channel, method: BasicConsume): void {
   }
   const queue = lookUp(channel, method.queue, 'read');
   const priority = checkConsumerArguments(channel, method.arguments, queue);
+  const timeoutMs = consumerTimeoutOf(channel, method.arguments, queue);
+  const { noAck, exclusive: isExclusive } = method;
   const consumer = new ChannelConsumer(
-    { tag, queue, noAck: method.noAck, isExclusive: method.exclusive, priority, prefetch: channel.prefetch },
+    { tag, queue, noAck, isExclusive, priority, prefetch: channel.prefetch, timeoutMs },
     channel.deliveries,
     (gone) => onCancelledByQueue(channel, gone),
   );
+  if (!noAck) channel.timeout.watch(queue);
   queue.subscribe(consumer);
   channel.consumers.set(tag, consumer);
   // Deliveries are written by the turn, so consume-ok always comes first.
@@ -93,6 +97,20 @@ function checkConsumerArguments(channel: Channel, args: FieldTable, queue: Queue
     throw preconditionFailed(`invalid arg 'x-priority' for ${where}: "expected integer, got ${value.type}"`);
   }
   return priority;
+}
+
+/** x-consumer-timeout, which only quorum queues of 4.3 take; before, it is ignored. @throws AmqpError 406 */
+function consumerTimeoutOf(channel: Channel, args: FieldTable, queue: Queue): number | undefined {
+  const { broker, virtualHost } = channel.context;
+  const value = args.get('x-consumer-timeout');
+  if (value === undefined || broker.generation.consumerTimeout === 'channel') return undefined;
+  const isKnown = queue.typeName === 'quorum';
+  const fault = checkInteger(value);
+  if (isKnown && fault === undefined) return integerOf(value);
+  const why = isKnown ? `: ${fault}` : ` of queue type rabbit_${queue.typeName}_queue`;
+  throw preconditionFailed(
+    `invalid arg 'x-consumer-timeout' for queue '${queue.name}' in vhost '${virtualHost.name}'${why}`,
+  );
 }
 
 /** Credit is how AMQP 1.0 clients of 3.x were served; no client of AMQP 0-9-1 is known to ask for it. */
@@ -145,6 +163,7 @@ export function get(channel: Channel, method: BasicGet): void {
   const { deliveries } = channel;
   const { lastSequence, lastRedelivered } = queue;
   const owner = method.noAck ? undefined : new DeliveryOwner(queue);
+  if (!method.noAck) channel.timeout.watch(queue);
   const tag = deliveries.numberGet(owner, position, lastSequence);
   const { exchange, routingKey } = readImage(log.segmentOf(position).block, log.payloadOffset(position));
   const { ready } = queue.counts();
