@@ -74,6 +74,9 @@ export const SEGMENT_FILE_BYTES = 8_388_608;
 /** Durable segments kept in memory: consumers that lag less than this never wait for the disk. */
 export const RESIDENT_BYTES_MAX = 33_554_432;
 
+/** Transient messages go to the disk above this share of the memory limit (RabbitMQ: vm_memory_high_watermark_paging_ratio). */
+export const SPILL_MEMORY_SHARE = 0.5;
+
 /** What is read back of a segment at a time, rounded up to whole batches: long reads, but not for a few messages. */
 export const READ_BLOCK_BYTES = 1_048_576;
 

@@ -24,6 +24,7 @@ export class Transaction {
 
   publish(log: MessageLog, position: number, route: Route, deadlineMs: number, isMandatory: boolean): void {
     log.retain(position, 1);
+    log.pin(position, 1);
     this.publishes.push({ position, route, deadlineMs, isMandatory });
   }
 
@@ -49,7 +50,7 @@ export class Transaction {
       } else if (isMandatory && route.length === 0) {
         channel.returnMessage(position, 'NO_ROUTE');
       }
-      log.release(position);
+      letGo(log, position);
     }
     for (const { owner, position, sequence, kind } of settlements) {
       settleDelivery(owner, position, sequence, kind);
@@ -66,9 +67,14 @@ export class Transaction {
   /** Forgets the publishes; the settled deliveries are outstanding again, and are not redelivered. */
   rollback(channel: Channel): void {
     const { log } = channel.context.broker;
-    for (const { position } of this.publishes) log.release(position);
+    for (const { position } of this.publishes) letGo(log, position);
     channel.deliveries.restore(this.settlements);
     this.publishes = [];
     this.settlements = [];
   }
+}
+
+function letGo(log: MessageLog, position: number): void {
+  log.pin(position, -1);
+  log.release(position);
 }

@@ -44,6 +44,7 @@ export interface DurableBroker {
 export interface DurableBrokerOptions {
   readonly segmentBytes?: number;
   readonly residentBytesMax?: number;
+  readonly memoryLimitBytes?: number;
   readonly syncMode?: SyncMode;
   readonly onFatal?: (error: unknown) => void;
   /** Without it there are no users, which most tests have no need of. */
@@ -71,7 +72,11 @@ export async function openDurable(
   };
   const logger: Logger = { debug: () => {}, info: () => {}, warn: complain, error: complain };
   const broker = new Broker({
-    config: { ...BROKER_CONFIG_DEFAULTS, memoryLimitBytes: 1e9, ...(options.config ?? { users: [] }) },
+    config: {
+      ...BROKER_CONFIG_DEFAULTS,
+      memoryLimitBytes: options.memoryLimitBytes ?? 1e9,
+      ...(options.config ?? { users: [] }),
+    },
     clock,
     random: new SeededRandom(options.seed ?? 1),
     logger,
