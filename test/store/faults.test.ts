@@ -3,8 +3,9 @@
  * afterwards, and the broker either goes on or says that it cannot.
  */
 import { describe, expect, it } from 'vitest';
+import type { DiskFault } from '../../src/lib/disk-faults.js';
 import { SeededRandom } from '../../src/lib/random.js';
-import { type DiskFault, SimulatedFileSystem } from '../../src/lib/simulated-file-system.js';
+import { SimulatedFileSystem } from '../../src/lib/simulated-file-system.js';
 import { type DurableBroker, declareQueue, openDurable, publish } from '../helpers/durable-broker.js';
 import { DurableDriver } from '../helpers/durable-driver.js';
 import { DurableModel, type Promised } from '../helpers/durable-model.js';
