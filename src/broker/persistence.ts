@@ -9,6 +9,7 @@ import type { Queue } from '../queues/queue.js';
 import { HandOut } from '../queues/ready-index.js';
 import { Compactor } from '../store/compactor.js';
 import { type DefinitionRecord, DefinitionsLog, readDefinitions } from '../store/definitions-log.js';
+import { DiskPatience } from '../store/disk-patience.js';
 import { findSegments, type RecoveryVisitor, recoverSegments } from '../store/recovery.js';
 import { emptySpillDirectory } from '../store/spill.js';
 import type { SyncMode } from '../store/sync-mode.js';
@@ -55,6 +56,7 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
     onChange: (isLow) => broker.alarms.set('disk', isLow),
     onRetry: () => broker.log.journal!.retry(),
   });
+  const patience = new DiskPatience((isFull) => space.setFull(isFull));
   broker.log.startJournal(
     {
       fileSystem,
@@ -71,7 +73,7 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
         const isSafe = definitions === undefined || definitions.durable.value >= definitions.sequence;
         return isSafe ? undefined : definitions.allSafe();
       },
-      onFull: (isFull) => space.setFull(isFull),
+      patience,
       onFatal: options.onFatal,
       onDamage: (segmentNumber, start, end) => reportDamage(broker, segmentNumber, start, end, false),
     },
@@ -119,6 +121,7 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
   const definitions = new DefinitionsLog({
     fileSystem,
     directory,
+    patience,
     onFatal: options.onFatal,
     snapshot: () => [brokerRecord(epoch, broker.lastQueueId), ...snapshotOf(broker)],
   });

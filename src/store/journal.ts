@@ -14,6 +14,7 @@
 import type { Clock, Timer } from '../lib/clock.js';
 import { Watermark } from '../lib/watermark.js';
 import { BATCH_HEADER_BYTES, FILE_HEADER_BYTES, sealBatch, writeFileHeader } from './batch-format.js';
+import type { DiskPatience } from './disk-patience.js';
 import type { ResidencyOptions } from './residency.js';
 import type { Segment } from './segment.js';
 import { SegmentFiles } from './segment-files.js';
@@ -33,8 +34,7 @@ export interface JournalOptions extends ResidencyOptions {
   readonly prerequisite?: () => Promise<boolean> | undefined;
   /** There is something to commit: `commit` is called soon. */
   readonly onDirty: () => void;
-  /** The disk is full (true), or takes writes again. */
-  readonly onFull: (isFull: boolean) => void;
+  readonly patience: DiskPatience;
 }
 
 /** Where an earlier opening of the data directory left off. */
@@ -70,6 +70,12 @@ export class Journal {
   private readonly removals = new Set<Promise<void>>();
   private leisureTimer: Timer | undefined;
   private isCommitting = false;
+  /** Segments that the commit under way writes to, or has still to write to. */
+  private readonly held = new Set<Segment>();
+  /** Batches were dropped with their segment, and the commit they wait for has not begun. */
+  private hasDropped = false;
+  /** The disk is full: the commit that waits looks whether it can do without some of its segments. */
+  private isMakingRoom = false;
   private isSyncingAcks = false;
   private hasFailed = false;
   private isClosing = false;
@@ -107,6 +113,7 @@ export class Journal {
   get isUrgent(): boolean {
     return (
       this.dirty.length > 0 ||
+      this.hasDropped ||
       (this.open?.journal?.batchStart ?? -1) >= 0 ||
       (this.isSyncingAcks && (this.isCommitting || this.hasUnsafeAcks))
     );
@@ -173,7 +180,9 @@ export class Journal {
     if (!journal.isSealed || journal.isRetired || journal.commitsUnderWay > 0) return;
     journal.isRetired = true;
     this.withAcks.delete(segment);
-    this.dirty = this.dirty.filter((range) => range.segment !== segment);
+    const dirty = this.dirty.filter((range) => range.segment !== segment);
+    if (dirty.length < this.dirty.length) this.noteDropped();
+    this.dirty = dirty;
     this.dropSegment(segment);
     const removal = this.files
       .remove(journal)
@@ -189,16 +198,21 @@ export class Journal {
     void this.run();
   }
 
-  /** Tries a write again that found the disk full; the owner calls it when space may be there again. */
+  /**
+   * Tries again what found the disk full, after making room: whole segments that nobody needs go, also the one that
+   * is written to, and those whose writing was to be waited for. The owner calls it now and then.
+   */
   retry(): void {
-    this.files.retry();
+    this.isMakingRoom = true;
+    this.retireOpen();
+    this.options.patience.retry();
   }
 
   /** Makes everything safe, and closes the files; nothing is appended any more. @returns false when the disk failed */
   async close(): Promise<boolean> {
     this.isClosing = true;
     this.leisureTimer?.cancel();
-    this.files.stopWaiting();
+    this.options.patience.stopWaiting();
     await this.settled();
     if (!this.hasFailed) {
       this.isSyncingAcks = true;
@@ -254,30 +268,90 @@ export class Journal {
     const acked = [...this.withAcks];
     const isSyncingAcks = this.isSyncingAcks;
     this.dirty = [];
+    this.hasDropped = false;
     this.withAcks.clear();
     this.isSyncingAcks = false;
     const prerequisite = this.options.prerequisite?.();
-    const segments = new Set([...acked, ...ranges.map(({ segment }) => segment)]);
-    for (const segment of segments) segment.journal!.commitsUnderWay++;
-    try {
-      for (const { segment, start, end } of ranges) {
-        await this.files.writeRange(segment.journal!, segment.bytes, start, end);
-      }
-      for (const segment of acked) await this.files.writeAcks(segment.journal!);
-      const { syncMode } = this.options;
-      if (syncMode === 'always' || (syncMode === 'interval' && isSyncingAcks)) await this.files.syncLogs();
-      if (isSyncingAcks && syncMode !== 'os') {
-        await this.files.syncAcks();
-        await Promise.all(this.removals);
-      }
-      if (syncMode === 'interval' && this.files.hasUnsyncedLogs) this.armLeisure();
-      if (prerequisite !== undefined && !(await prerequisite)) this.hasFailed = true;
-    } finally {
-      for (const segment of segments) segment.journal!.commitsUnderWay--;
+    const segments = [...new Set([...acked, ...ranges.map(({ segment }) => segment)])];
+    for (const segment of segments) {
+      segment.journal!.commitsUnderWay++;
+      this.held.add(segment);
     }
-    if (this.hasFailed) return;
-    this.durable.advance(commit);
+    try {
+      await this.write(ranges, acked);
+      await this.sync(isSyncingAcks);
+    } finally {
+      for (const segment of this.held) segment.journal!.commitsUnderWay--;
+      this.held.clear();
+    }
     for (const segment of segments) if (segment.live === 0) this.retire(segment);
+    if (prerequisite !== undefined && !(await prerequisite)) this.hasFailed = true;
+    // A removal may have failed meanwhile: acks that were to go with their segment are there.
+    if (!this.hasFailed) this.durable.advance(commit);
+  }
+
+  private async write(ranges: readonly DirtyRange[], acked: readonly Segment[]): Promise<void> {
+    for (const { segment, start, end } of ranges) {
+      const isNeeded = (): boolean => this.isNeeded(segment);
+      await this.files.writeRange(segment.journal!, segment.bytes, start, end, isNeeded);
+      // What was begun and given up ends a file, and would be damage if another came behind it.
+      if (segment.journal!.isRetired) await Promise.all(this.removals);
+    }
+    for (const segment of acked) {
+      if (this.isNeeded(segment)) {
+        await this.files.writeAcks(segment.journal!, () => this.isNeeded(segment));
+      }
+    }
+  }
+
+  private async sync(isSyncingAcks: boolean): Promise<void> {
+    const { syncMode } = this.options;
+    if (syncMode === 'always' || (syncMode === 'interval' && isSyncingAcks)) await this.files.syncLogs();
+    if (isSyncingAcks && syncMode !== 'os') {
+      await this.files.syncAcks();
+      await Promise.all(this.removals);
+    }
+    if (syncMode === 'interval' && this.files.hasUnsyncedLogs) this.armLeisure();
+  }
+
+  /**
+   * Whether the commit under way has to write to a segment. If nobody needs it any more, it goes now: neither its
+   * messages nor its acks need a file. Asked while nothing is being written.
+   */
+  private isNeeded(segment: Segment): boolean {
+    if (this.isMakingRoom) {
+      this.isMakingRoom = false;
+      for (const held of [...this.held]) this.retireHeld(held);
+    } else this.retireHeld(segment);
+    return !segment.journal!.isRetired;
+  }
+
+  private retireHeld(segment: Segment): void {
+    const journal = segment.journal!;
+    // More than one: it is being compacted.
+    if (segment.live > 0 || !journal.isSealed || journal.commitsUnderWay !== 1) return;
+    journal.commitsUnderWay = 0;
+    this.held.delete(segment);
+    this.retire(segment);
+  }
+
+  /** The open segment goes if nobody needs it, with what it had for the next commit. */
+  private retireOpen(): void {
+    const segment = this.open;
+    if (segment === undefined || segment.live > 0) return;
+    const journal = segment.journal!;
+    if (journal.batchStart >= 0) this.noteDropped();
+    journal.batchStart = -1;
+    journal.batchRecords = 0;
+    journal.isSealed = true;
+    this.open = undefined;
+    this.retire(segment);
+  }
+
+  /** Whoever waits for the commit of what was dropped waits for nothing, but still for that commit. */
+  private noteDropped(): void {
+    this.hasDropped = true;
+    this.options.onDirty();
   }
 
   /** The batch under way is complete: its header is written, and its range is to be written. */
