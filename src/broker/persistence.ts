@@ -9,7 +9,7 @@ import type { Queue } from '../queues/queue.js';
 import { HandOut } from '../queues/ready-index.js';
 import { Compactor } from '../store/compactor.js';
 import { type DefinitionRecord, DefinitionsLog, readDefinitions } from '../store/definitions-log.js';
-import { DiskPatience } from '../store/disk-patience.js';
+import { DiskPatience, isFullDisk } from '../store/disk-patience.js';
 import { findSegments, type RecoveryVisitor, recoverSegments } from '../store/recovery.js';
 import { emptySpillDirectory } from '../store/spill.js';
 import type { SyncMode } from '../store/sync-mode.js';
@@ -174,13 +174,20 @@ function replay(broker: Broker, records: readonly DefinitionRecord[]): number {
 
 /** Transient messages go to the disk before they block publishers; in files that nobody will want again. */
 async function startSpill(broker: Broker, fileSystem: FileSystem, directory: string): Promise<void> {
-  await emptySpillDirectory(fileSystem, directory);
+  const onFailed = (error: unknown): void =>
+    broker.logger.warn({ err: error }, 'transient messages could not be moved to the disk');
+  try {
+    await emptySpillDirectory(fileSystem, directory);
+  } catch (error) {
+    // A full volume may have no room for the name; it must not keep the broker from starting, and from making room.
+    if (!isFullDisk(error)) throw error;
+    return onFailed(error);
+  }
   broker.log.startSpill({
     fileSystem,
     directory,
     memoryBytesMax: broker.config.memoryLimitBytes * SPILL_MEMORY_SHARE,
-    onFailed: (error) =>
-      broker.logger.warn({ err: error }, 'transient messages could not be moved to the disk'),
+    onFailed,
     onDamage: () => broker.logger.error({}, 'transient messages on the disk are damaged, and lost'),
   });
 }

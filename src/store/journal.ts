@@ -11,37 +11,13 @@
  * redelivery, which AMQP permits. Both files go when nothing of the segment is needed any more.
  */
 
-import type { Clock, Timer } from '../lib/clock.js';
+import type { Timer } from '../lib/clock.js';
 import { Watermark } from '../lib/watermark.js';
 import { BATCH_HEADER_BYTES, FILE_HEADER_BYTES, sealBatch, writeFileHeader } from './batch-format.js';
-import type { DiskPatience } from './disk-patience.js';
-import type { ResidencyOptions } from './residency.js';
+import type { JournalOptions, JournalState } from './journal-options.js';
 import type { Segment } from './segment.js';
 import { SegmentFiles } from './segment-files.js';
 import { SegmentJournal } from './segment-journal.js';
-import type { SyncMode } from './sync-mode.js';
-
-export interface JournalOptions extends ResidencyOptions {
-  readonly segmentBytes: number;
-  readonly syncMode: SyncMode;
-  /** Which opening of the data directory this is. */
-  readonly epoch: number;
-  readonly clock: Clock;
-  /**
-   * What else must be safe before a commit counts: the definitions of the queues its records name. Undefined when
-   * that is so already; false when it will never be, which somebody else has reported.
-   */
-  readonly prerequisite?: () => Promise<boolean> | undefined;
-  /** There is something to commit: `commit` is called soon. */
-  readonly onDirty: () => void;
-  readonly patience: DiskPatience;
-}
-
-/** Where an earlier opening of the data directory left off. */
-export interface JournalState {
-  readonly batchNumber: number;
-  readonly segmentNumber: number;
-}
 
 /** How long acks alone may wait to be written and synced; in mode `interval`, also what was written. */
 const LEISURE_MS = 200;

@@ -23,7 +23,8 @@
 import { allocateBlock, type ByteBlock, blockOver } from '../lib/bytes.js';
 import { SEGMENT_BYTES, SEGMENTS_IDLE_MAX } from '../lib/limits.js';
 import { targetsOffset } from './batch-format.js';
-import { Journal, type JournalOptions } from './journal.js';
+import { Journal } from './journal.js';
+import type { JournalOptions } from './journal-options.js';
 import { Residency } from './residency.js';
 import { RunFinder } from './run-finder.js';
 import { Segment } from './segment.js';
