@@ -65,15 +65,16 @@ function republish(
   const routingKey = deadLetterRoutingKey ?? dead.routingKey;
   const routingKeys = deadLetterRoutingKey === undefined ? [routingKey, ...carbonCopies] : [routingKey];
   const exchange = virtualHost.exchangeNamed(exchangeName);
+  // The expiration goes, or the copy would expire again at once where it waits.
+  const deadProperties = { ...properties, headers, expiration: undefined };
   const route = virtualHost.router
-    .route(exchange, { routingKeys, headers: () => headers })
+    .route(exchange, { routingKeys, headers: () => headers, properties: () => deadProperties })
     .filter((target) => !wouldCycle(headers, target.name, reason));
   if (route.length === 0) return false;
   // Nothing bounds the argument it comes from; a key that fits no short string reaches no consumer.
   if (Buffer.byteLength(deadLetterRoutingKey ?? '') > SHORT_STRING_BYTES_MAX) return false;
 
-  // The expiration goes, or the copy would expire again at once where it waits.
-  const encoded = encodeProperties({ ...properties, headers, expiration: undefined });
+  const encoded = encodeProperties(deadProperties);
   const fixed = contentHeader.subarray(0, CONTENT_HEADER_FIXED_BYTES);
   const message = {
     exchange: exchangeName,

@@ -7,7 +7,9 @@
  * holds on to a route compares it first.
  */
 import type { FieldTable } from '../amqp/field-table.js';
+import type { BasicProperties } from '../amqp/properties.js';
 import { Exchange } from '../exchanges/exchange.js';
+import type { RoutedMessage } from '../exchanges/exchange-type.js';
 import { ROUTES_CACHED_MAX } from '../lib/limits.js';
 import type { Queue } from '../queues/queue.js';
 
@@ -21,6 +23,22 @@ export interface RouteRequest {
   /** The routing key, then the keys of the CC and BCC headers. */
   readonly routingKeys: readonly string[];
   headers(): FieldTable;
+  properties(): BasicProperties;
+}
+
+/** A request as a matcher sees it: with one of its keys. */
+class KeyedMessage implements RoutedMessage {
+  routingKey = '';
+
+  constructor(readonly request: RouteRequest) {}
+
+  headers(): FieldTable {
+    return this.request.headers();
+  }
+
+  properties(): BasicProperties {
+    return this.request.properties();
+  }
 }
 
 export interface RouterView {
@@ -72,10 +90,11 @@ export class Router {
       visited.add(exchange);
       pending.push(exchange);
     };
+    const message = new KeyedMessage(request);
     let isLasting = true;
     for (let exchange = pending.pop(); exchange !== undefined; exchange = pending.pop()) {
       const targets = new Set<RouteTarget>();
-      this.match(exchange, request, targets);
+      this.match(exchange, message, targets);
       isLasting &&= exchange.matcher.isCacheable;
       // rabbitmq.com/docs/ae: the alternate gets what this exchange had no destination for, missing ones do not count.
       if (targets.size === 0 && exchange.alternateExchange !== undefined) {
@@ -89,15 +108,21 @@ export class Router {
     return isLasting;
   }
 
-  private match(exchange: BrokerExchange, request: RouteRequest, targets: Set<RouteTarget>): void {
-    for (const routingKey of request.routingKeys) {
-      if (exchange.name === '') {
-        // Every queue is bound to the default exchange by its name (AMQP 0-9-1 section 2.1.2.4).
+  private match(exchange: BrokerExchange, message: KeyedMessage, targets: Set<RouteTarget>): void {
+    const { routingKeys } = message.request;
+    if (exchange.name === '') {
+      // Every queue is bound to the default exchange by its name (AMQP 0-9-1 section 2.1.2.4).
+      for (const routingKey of routingKeys) {
         const queue = this.view.queueNamed(routingKey);
         if (queue !== undefined) targets.add(queue);
-      } else {
-        exchange.matcher.match({ routingKey, headers: () => request.headers() }, targets);
       }
+      return;
+    }
+    const { matcher } = exchange;
+    const keyCount = matcher.looksAtEveryKey ? routingKeys.length : 1;
+    for (let i = 0; i < keyCount; i++) {
+      message.routingKey = routingKeys[i]!;
+      matcher.match(message, targets);
     }
   }
 

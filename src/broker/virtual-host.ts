@@ -12,6 +12,7 @@ import {
 import { FieldTable } from '../amqp/field-table.js';
 import { exchangeTypes } from '../exchanges/registry.js';
 import type { Clock } from '../lib/clock.js';
+import type { Random } from '../lib/random.js';
 import { ClassicQueue } from '../queues/classic-queue.js';
 import type { DeadLetterReason, Queue, QueueHost, QueueProperties } from '../queues/queue.js';
 import { checkTypeProperties, parseQueueArguments } from '../queues/queue-arguments.js';
@@ -68,6 +69,7 @@ export interface VirtualHostEnvironment {
   readonly log: MessageLog;
   readonly scheduler: Scheduler;
   readonly clock: Clock;
+  readonly random: Random;
   /** Keeps durable definitions; undefined for a broker in memory, and during recovery. */
   readonly definitions: DefinitionsLog | undefined;
   nextQueueId(): number;
@@ -157,7 +159,7 @@ export class VirtualHost implements QueueHost {
   /** @throws AmqpError 406 when the type refuses the arguments. The name is free and the type exists. */
   addExchange(declared: ExchangeDeclaration): BrokerExchange {
     const type = exchangeTypes.get(declared.type)!;
-    const exchange = new BrokerExchange({ ...declared, type });
+    const exchange = new BrokerExchange({ ...declared, type }, this.environment.random);
     this.exchangesByName.set(declared.name, exchange);
     this.router.invalidate();
     if (exchange.durable && !isPredeclared(exchange.name)) this.record(exchangeRecord(this.name, exchange));

@@ -16,6 +16,7 @@ export const fanoutExchange: ExchangeTypeDefinition = {
 
 class FanoutMatcher<D extends Destination> implements BindingMatcher<D> {
   readonly isCacheable = true;
+  readonly looksAtEveryKey = false;
   readonly #bindings = new Set<Binding<D>>();
 
   validateBinding(): void {}

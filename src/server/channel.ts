@@ -244,7 +244,10 @@ export class Channel implements FrameSink {
         this.headerEnd = content.bytes.length;
       }
     }
-    const route = isRouteKnown && !needsLook ? target.route! : target.findRoute();
+    const route =
+      isRouteKnown && !needsLook
+        ? target.route!
+        : target.findRoute(content.bytes, this.headerStart + CONTENT_HEADER_FIXED_BYTES, this.headerEnd);
     if (this.transaction !== undefined) {
       const isMandatory = (this.publishBits & MANDATORY) !== 0;
       const held = this.write(content, body, bodyStart, assembly, 0);

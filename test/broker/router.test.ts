@@ -28,7 +28,11 @@ class Bench {
   /** Names of the queues a message goes to, sorted. */
   route(exchange: BrokerExchange, keys: string | readonly string[], headers = EMPTY): string[] {
     const routingKeys = typeof keys === 'string' ? [keys] : keys;
-    const route = this.host.router.route(exchange, { routingKeys, headers: () => headers });
+    const route = this.host.router.route(exchange, {
+      routingKeys,
+      headers: () => headers,
+      properties: () => ({ headers }),
+    });
     return route.map(({ name }) => name).sort();
   }
 

@@ -143,6 +143,7 @@ export function publish(
   const route = virtualHost.router.route(exchange, {
     routingKeys: [routingKey],
     headers: () => FieldTable.EMPTY,
+    properties: () => ({}),
   });
   if (route.length === 0) return 0;
   const position = writeMessage(
