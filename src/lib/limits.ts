@@ -53,6 +53,9 @@ export const ROUTES_CACHED_MAX = 16_384;
 /** Names, routing keys and tags are short strings: their length is one octet (AMQP 0-9-1 section 4.2.5.3). */
 export const SHORT_STRING_BYTES_MAX = 255;
 
+/** Largest weight in the binding key of an x-consistent-hash exchange (RabbitMQ 4). */
+export const HASH_WEIGHT_MAX = 10_000;
+
 /** x-message-ttl and x-expires: ten years in milliseconds (RabbitMQ). */
 export const TTL_MS_MAX = 315_360_000_000;
 
