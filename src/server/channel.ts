@@ -34,7 +34,7 @@ import type { Route } from '../broker/router.js';
 import { allocateBlock, type ByteBlock, copyBytes, equalBytes } from '../lib/bytes.js';
 import { BODY_BYTES_MAX, RECORD_ADOPTED_BYTES_MIN, SHORT_STRING_BYTES_MAX } from '../lib/limits.js';
 import type { MessageLog } from '../store/message-log.js';
-import { ChannelPhase } from './channel-phase.js';
+import { ChannelPhase, notContentBody, notContentHeader } from './channel-phase.js';
 import type { ConnectionContext } from './connection-context.js';
 import { ContentAssembly } from './content-assembly.js';
 import { type ChannelConsumer, Deliveries, Settlement } from './deliveries.js';
@@ -389,12 +389,4 @@ export class Channel implements FrameSink {
     this.currentMethod = 0;
     throw unexpectedFrame('expected method frame, got non method frame instead');
   }
-}
-
-function notContentHeader(): Error {
-  return unexpectedFrame('expected content header for class 60, got non content header frame instead');
-}
-
-function notContentBody(): Error {
-  return unexpectedFrame('expected content body, got non content body frame instead');
 }
