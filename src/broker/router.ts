@@ -12,9 +12,13 @@ import { Exchange } from '../exchanges/exchange.js';
 import type { RoutedMessage } from '../exchanges/exchange-type.js';
 import { ROUTES_CACHED_MAX } from '../lib/limits.js';
 import type { Queue } from '../queues/queue.js';
+import type { ExchangeHistory } from './exchange-history.js';
 
 export type RouteTarget = Queue | BrokerExchange;
-export class BrokerExchange extends Exchange<RouteTarget> {}
+export class BrokerExchange extends Exchange<RouteTarget> {
+  /** What it has kept, if its type keeps anything. */
+  history: ExchangeHistory | undefined;
+}
 
 /** The queues a message goes to, each once. */
 export type Route = readonly Queue[];
@@ -24,6 +28,8 @@ export interface RouteRequest {
   readonly routingKeys: readonly string[];
   headers(): FieldTable;
   properties(): BasicProperties;
+  /** An exchange on the way keeps the message: whoever writes its record adds it there. */
+  keptBy(history: ExchangeHistory): void;
 }
 
 /** A request as a matcher sees it: with one of its keys. */
@@ -95,6 +101,8 @@ export class Router {
     for (let exchange = pending.pop(); exchange !== undefined; exchange = pending.pop()) {
       const targets = new Set<RouteTarget>();
       this.match(exchange, message, targets);
+      const { history } = exchange;
+      if (history?.keeps(message) === true) request.keptBy(history);
       isLasting &&= exchange.matcher.isCacheable;
       // rabbitmq.com/docs/ae: the alternate gets what this exchange had no destination for, missing ones do not count.
       if (targets.size === 0 && exchange.alternateExchange !== undefined) {

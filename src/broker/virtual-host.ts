@@ -33,6 +33,7 @@ import {
   queueRecord,
 } from './definitions.js';
 import { DyingMessages } from './dying-messages.js';
+import { ExchangeHistory, replayHistory } from './exchange-history.js';
 import { BrokerExchange, Router, type RouteTarget } from './router.js';
 import type { Scheduler } from './scheduler.js';
 
@@ -160,6 +161,8 @@ export class VirtualHost implements QueueHost {
   addExchange(declared: ExchangeDeclaration): BrokerExchange {
     const type = exchangeTypes.get(declared.type)!;
     const exchange = new BrokerExchange({ ...declared, type }, this.environment.random);
+    const { history } = exchange.matcher;
+    if (history !== undefined) exchange.history = new ExchangeHistory(this.log, history);
     this.exchangesByName.set(declared.name, exchange);
     this.router.invalidate();
     if (exchange.durable && !isPredeclared(exchange.name)) this.record(exchangeRecord(this.name, exchange));
@@ -184,6 +187,7 @@ export class VirtualHost implements QueueHost {
     if (source.durable && target.durable) {
       this.record(bindingRecord('bind', this.name, source, target, bindingKey, args));
     }
+    if (source.history !== undefined) replayHistory(this, source.history, target);
   }
 
   unbind(source: BrokerExchange, target: RouteTarget, bindingKey: string, args: FieldTable): void {
@@ -291,6 +295,7 @@ export class VirtualHost implements QueueHost {
 
   /** The broker is closing: timers end, messages in memory go, and what the data directory has stays as it is. */
   close(): void {
+    for (const { history } of this.exchangesByName.values()) history?.release();
     for (const queue of [...this.queuesByName.values()]) {
       if (this.log.journal === undefined) this.deleteQueue(queue);
       else queue.stop();
@@ -350,6 +355,7 @@ export class VirtualHost implements QueueHost {
     for (let exchange = doomed.pop(); exchange !== undefined; exchange = doomed.pop()) {
       if (this.exchangesByName.get(exchange.name) !== exchange) continue;
       this.exchangesByName.delete(exchange.name);
+      exchange.history?.release();
       for (const { destination } of exchange.bindings()) this.forgetSource(destination, exchange);
       for (const unused of this.unbindEverywhere(exchange)) doomed.push(unused);
       this.router.invalidate();

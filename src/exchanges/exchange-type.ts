@@ -29,6 +29,13 @@ export interface RoutedMessage {
   properties(): BasicProperties;
 }
 
+/** What an exchange keeps of the messages that pass, for destinations that are bound later. */
+export interface HistoryRule {
+  /** How many messages at most: the last ones. */
+  readonly lengthMax: number;
+  keeps(message: RoutedMessage): boolean;
+}
+
 /** The matching half of an exchange: knows bindings, answers which destinations a message goes to. */
 export interface BindingMatcher<D extends Destination> {
   /**
@@ -42,6 +49,9 @@ export interface BindingMatcher<D extends Destination> {
    * chooses one destination per message, gets the first key only.
    */
   readonly looksAtEveryKey: boolean;
+
+  /** Present when the exchange keeps messages; it is not cacheable then, so that each of them is seen. */
+  readonly history?: HistoryRule;
 
   /** @throws AmqpError 406 when the type does not accept such a binding */
   validateBinding(bindingKey: string, args: FieldTable, destination: Destination): void;

@@ -8,6 +8,7 @@ import { headersExchange } from './headers.js';
 import { localRandomExchange } from './local-random.js';
 import { modulusHashExchange } from './modulus-hash.js';
 import { randomExchange } from './random.js';
+import { recentHistoryExchange } from './recent-history.js';
 import { topicExchange } from './topic.js';
 
 /** By the word in exchange.declare. */
@@ -20,4 +21,5 @@ export const exchangeTypes: ReadonlyMap<string, ExchangeTypeDefinition> = new Ma
   [modulusHashExchange.name, modulusHashExchange],
   [randomExchange.name, randomExchange],
   [localRandomExchange.name, localRandomExchange],
+  [recentHistoryExchange.name, recentHistoryExchange],
 ]);

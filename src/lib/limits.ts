@@ -56,6 +56,9 @@ export const SHORT_STRING_BYTES_MAX = 255;
 /** Largest weight in the binding key of an x-consistent-hash exchange (RabbitMQ 4). */
 export const HASH_WEIGHT_MAX = 10_000;
 
+/** Messages an x-recent-history exchange keeps without x-recent-history-length (RabbitMQ). */
+export const RECENT_HISTORY_LENGTH_DEFAULT = 20;
+
 /** x-message-ttl and x-expires: ten years in milliseconds (RabbitMQ). */
 export const TTL_MS_MAX = 315_360_000_000;
 

@@ -251,11 +251,16 @@ export class Channel implements FrameSink {
     if (this.transaction !== undefined) {
       const isMandatory = (this.publishBits & MANDATORY) !== 0;
       const held = this.write(content, body, bodyStart, assembly, 0);
+      // RabbitMQ routes, and so keeps, before the commit.
+      if (target.histories !== undefined) target.addToHistories(held);
       return this.transaction.publish(this.log, held, route, notes.deadlineMs, isMandatory);
     }
     if (route.length === 0) {
-      if ((this.publishBits & MANDATORY) !== 0 && !target.isReply) {
-        this.returnMessage(this.write(content, body, bodyStart, assembly, 0), 'NO_ROUTE');
+      const isReturned = (this.publishBits & MANDATORY) !== 0 && !target.isReply;
+      if (isReturned || target.histories !== undefined) {
+        const position = this.write(content, body, bodyStart, assembly, 0);
+        if (target.histories !== undefined) target.addToHistories(position);
+        if (isReturned) this.returnMessage(position, 'NO_ROUTE');
       }
       this.confirms?.accept(0);
       return;
@@ -263,6 +268,7 @@ export class Channel implements FrameSink {
     const durableCount = scan.deliveryMode === 2 ? durableTargets(this.log, route) : 0;
     const position = this.write(content, body, bodyStart, assembly, durableCount);
     if (durableCount > 0) writeTargets(this.log, position, route);
+    if (target.histories !== undefined) target.addToHistories(position);
     const isAccepted = this.enqueue(position, route, notes.deadlineMs);
     if (this.confirms === undefined) return;
     if (isAccepted) this.confirms.accept(durableCount > 0 ? this.log.journal!.nextCommit : 0);

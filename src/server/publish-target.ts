@@ -9,6 +9,7 @@ import { decodeTable, FieldTable } from '../amqp/field-table.js';
 import { textAt } from '../amqp/field-text.js';
 import { readImage } from '../amqp/message-image.js';
 import { type BasicProperties, decodeProperties } from '../amqp/properties.js';
+import type { ExchangeHistory } from '../broker/exchange-history.js';
 import type { BrokerExchange, Route, RouteRequest } from '../broker/router.js';
 import { authorize } from './authorize.js';
 import type { ConnectionContext } from './connection-context.js';
@@ -35,6 +36,8 @@ export class PublishTarget implements RouteRequest {
   private propertyBytes: Buffer | undefined;
   private propertiesStart = 0;
   private propertiesEnd = 0;
+  /** Those that keep the message at hand; undefined for nearly every message. */
+  histories: ExchangeHistory[] | undefined;
 
   constructor(context: ConnectionContext) {
     this.context = context;
@@ -97,6 +100,17 @@ export class PublishTarget implements RouteRequest {
     return decodeProperties(this.propertyBytes!, this.propertiesStart, this.propertiesEnd);
   }
 
+  keptBy(history: ExchangeHistory): void {
+    this.histories ??= [];
+    this.histories.push(history);
+  }
+
+  /** The message at hand has been written, and exchanges on its way keep it. */
+  addToHistories(position: number): void {
+    for (const history of this.histories!) history.add(position);
+    this.histories = undefined;
+  }
+
   /** The queues of the message at hand, whose exchange has been resolved and whose properties are in `bytes`. */
   findRoute(bytes: Buffer, propertiesStart: number, propertiesEnd: number): Route {
     if (this.routingKeys.length > 1) {
@@ -123,6 +137,7 @@ export class PublishTarget implements RouteRequest {
   }
 
   private search(bytes: Buffer, propertiesStart: number, propertiesEnd: number): Route {
+    this.histories = undefined;
     this.propertyBytes = bytes;
     this.propertiesStart = propertiesStart;
     this.propertiesEnd = propertiesEnd;

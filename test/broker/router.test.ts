@@ -32,6 +32,7 @@ class Bench {
       routingKeys,
       headers: () => headers,
       properties: () => ({ headers }),
+      keptBy: () => {},
     });
     return route.map(({ name }) => name).sort();
   }

@@ -243,6 +243,7 @@ describe('a queue', () => {
       routingKeys: ['amq.rabbitmq.reply-to.1'],
       headers: () => EMPTY,
       properties: () => ({}),
+      keptBy: () => {},
     };
     expect(host.hasReplyQueue('amq.rabbitmq.reply-to.1')).toBe(true);
     expect(host.router.route(host.exchangeNamed(''), request)).toEqual([queue]);

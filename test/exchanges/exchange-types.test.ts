@@ -26,6 +26,7 @@ describe('exchange types', () => {
       'x-local-random',
       'x-modulus-hash',
       'x-random',
+      'x-recent-history',
     ]);
   });
 

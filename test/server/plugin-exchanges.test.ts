@@ -263,3 +263,158 @@ describe.skipIf(IS_ORACLE)('an exchange of type x-local-random', () => {
     expect(await countsOf([queue], 10, byKey)).toEqual([10]);
   });
 });
+
+describe('an exchange of type x-recent-history', () => {
+  const TYPE = 'x-recent-history';
+  /** It stays when its bindings go; the next test has another. */
+  const declareLasting = (args: Arguments = [], name = exchange, type = TYPE) =>
+    client.call(1, 'exchange.declare', { exchange: name, type, arguments: args });
+
+  async function publishAll(...messages: readonly Publish[]): Promise<void> {
+    for (const message of messages) client.publish(1, { exchange, routingKey: 'k', ...message });
+    await client.sync();
+  }
+
+  /** What a queue has, as `body, its key`. */
+  async function contentsOf(queue: string): Promise<string[]> {
+    const { messageCount } = await client.call(1, 'queue.declare', { queue, passive: true });
+    const contents: string[] = [];
+    for (let i = 0; i < Number(messageCount); i++) {
+      const { body, method } = await client.get(1, queue);
+      contents.push(`${body}, ${method.routingKey}`);
+    }
+    return contents;
+  }
+
+  const join = async (routingKey = '') => contentsOf(await boundQueue(routingKey));
+
+  it('gives the last messages to a queue that is bound, and to all what comes then', async () => {
+    await declareLasting([['x-recent-history-length', 'I', 3]]);
+    const early = await boundQueue('');
+    const labels = ['a', 'b', 'c', 'd'];
+    await publishAll(...labels.map((body) => ({ body, routingKey: `key ${body}` })));
+    const late = await boundQueue('');
+    expect(await contentsOf(late)).toEqual(['b, key b', 'c, key c', 'd, key d']);
+    await publishAll({ body: 'e' });
+    expect(await contentsOf(early)).toEqual([...labels.map((label) => `${label}, key ${label}`), 'e, k']);
+    expect(await contentsOf(late)).toEqual(['e, k']);
+    await client.call(1, 'queue.bind', { queue: late, exchange });
+    expect(await contentsOf(late)).toEqual([]);
+    await client.call(1, 'queue.bind', { queue: late, exchange, routingKey: 'another' });
+    expect(await contentsOf(late)).toEqual(['c, key c', 'd, key d', 'e, k']);
+    await client.call(1, 'exchange.delete', { exchange });
+  });
+
+  it('keeps 20 by default, with their properties, whether they were routed or not', async () => {
+    await declareLasting();
+    const properties = { messageId: 'm', deliveryMode: 2, headers: [['h', 'I', 1]] } as const;
+    await publishAll(...Array.from({ length: 25 }, (_, i) => ({ body: String(i), properties })));
+    const queue = await boundQueue('');
+    const first = await client.get(1, queue);
+    expect(first).toMatchObject({ properties, method: { exchange, routingKey: 'k', redelivered: false } });
+    expect(String(first.body)).toBe('5');
+    expect(await contentsOf(queue)).toHaveLength(19);
+    await client.call(1, 'exchange.delete', { exchange });
+  });
+
+  it('does not keep what says so', async () => {
+    await declareLasting();
+    const noStore = (type: string, value: string | boolean): Publish => ({
+      body: `${type} ${value}`,
+      properties: { headers: [['x-recent-history-no-store', type, value]] },
+    });
+    await publishAll(noStore('t', true), noStore('t', false), noStore('S', 'true'));
+    expect(await join()).toEqual(['t false, k', 'S true, k']);
+    await client.call(1, 'exchange.delete', { exchange });
+  });
+
+  it('keeps a message once, however many keys it has, and returns what has no queue', async () => {
+    await declareLasting();
+    client.publish(1, {
+      exchange,
+      routingKey: 'k',
+      mandatory: true,
+      body: 'a',
+      properties: { headers: [['CC', 'A', [['S', 'c']]]] },
+    });
+    expect(String((await client.message(1, 'basic.return')).body)).toBe('a');
+    expect(await join()).toEqual(['a, k']);
+    await client.call(1, 'exchange.delete', { exchange });
+  });
+
+  it('keeps what comes by an alternate exchange, and dead letters', async () => {
+    await declareLasting();
+    const source = uniqueName('source');
+    await declareLasting([['alternate-exchange', 'S', exchange]], source, 'direct');
+    await publishAll({ exchange: source, body: 'alternate' });
+    const dying = await declareQueue(client, {
+      arguments: [
+        ['x-dead-letter-exchange', 'S', exchange],
+        ['x-max-length', 'I', 0],
+      ],
+    });
+    await publishAll({ exchange: '', routingKey: dying, body: 'dead' });
+    const queue = await boundQueue('');
+    // 3.10 publishes dead letters in its own time.
+    while ((await client.call(1, 'queue.declare', { queue, passive: true })).messageCount !== 2);
+    expect(await contentsOf(queue)).toEqual(['alternate, k', `dead, ${dying}`]);
+    for (const name of [source, exchange]) await client.call(1, 'exchange.delete', { exchange: name });
+  });
+
+  it('gives an exchange that is bound its last message', async () => {
+    const next = uniqueName('next');
+    await declareLasting();
+    await declare('fanout', [], next);
+    const queue = await declareQueue(client);
+    await client.call(1, 'queue.bind', { queue, exchange: next });
+    await publishAll({ body: 'a' });
+    await client.call(1, 'exchange.bind', { source: exchange, destination: next });
+    expect(await contentsOf(queue)).toEqual(['a, k']);
+    await client.call(1, 'exchange.delete', { exchange });
+  });
+
+  it('keeps what a transaction published, even one that is rolled back', async () => {
+    await declareLasting();
+    await client.call(1, 'tx.select');
+    await publishAll({ body: 'rolled back' });
+    await client.call(1, 'tx.rollback');
+    await publishAll({ body: 'committed' });
+    await client.call(1, 'tx.commit');
+    expect(await join()).toEqual(['rolled back, k', 'committed, k']);
+    await client.call(1, 'exchange.delete', { exchange });
+  });
+
+  it('forgets everything when it is deleted', async () => {
+    await declareLasting();
+    await publishAll({ body: 'a' });
+    await client.call(1, 'exchange.delete', { exchange });
+    await declareLasting();
+    expect(await join()).toEqual([]);
+    await client.call(1, 'exchange.delete', { exchange });
+  });
+
+  it('keeps large messages too', async () => {
+    await declareLasting([['x-recent-history-length', 'I', 1]]);
+    const body = 'y'.repeat(300_000);
+    await publishAll({ body: 'x' }, { body });
+    expect(await join()).toEqual([`${body}, k`]);
+    await publishAll({ body: 'z' });
+    expect(await join('2')).toEqual(['z, k']);
+    await client.call(1, 'exchange.delete', { exchange });
+  });
+
+  it.each<[string, string | number | boolean, string]>([
+    ['I', 0, '0'],
+    ['I', -1, '-1'],
+    ['S', '5', '<<"5">>'],
+    ['t', true, 'true'],
+    ['d', 2.5, '2.5'],
+    ['T', 5, '5'],
+  ])('refuses a length of type %s: %s', (type, value, text) =>
+    expectRefusal(
+      'exchange.declare',
+      { exchange, type: TYPE, arguments: [['x-recent-history-length', type, value]] },
+      `Invalid argument ${text}, 'x-recent-history-length' must be a positive integer`,
+    ),
+  );
+});
