@@ -117,6 +117,17 @@ describe('the history of an exchange', () => {
     expectNothingHeld(t.host.log);
   });
 
+  it('is of the records that queues have, not of copies', () => {
+    const t = new Bench();
+    const x = t.history('x');
+    const [early, late] = [addQueue(t.host, 'early'), addQueue(t.host, 'late')];
+    t.host.bind(x, early, '', EMPTY);
+    publish(t.host, x, 'a');
+    t.host.bind(x, late, '', EMPTY);
+    const [kept] = x.history!.hold();
+    expect([early.get(), late.get()]).toEqual([kept, kept]);
+  });
+
   it('goes with an auto-delete exchange, and with the broker', () => {
     const t = new Bench();
     const x = addExchange(t.host, 'x', 'x-recent-history', { autoDelete: true });

@@ -75,6 +75,8 @@ describe('a consistent hash exchange', () => {
     expect(after.filter((name, i) => name !== 'new' && name !== before[i])).toEqual([]);
     exchange.unbind(queue, '2', EMPTY);
     expect(placesOf(exchange)).toEqual(before);
+    exchange.bind(queue, '2', EMPTY);
+    expect(placesOf(exchange)).toEqual(after);
   });
 
   it('moves only what a removed destination had, in proportion to the weights that stay', () => {
