@@ -3,7 +3,7 @@
  *
  * They are references to records in memory, as queues have them; what is kept is what was published, so nothing is
  * copied but a durable record: a reference to it would hold a whole segment file on the disk, which could be neither
- * compacted nor put out of memory. Nothing of it survives a restart, as in RabbitMQ (where its tables are in memory).
+ * compacted nor put out of memory. Nothing of it survives a restart (spec/decisions/0005).
  */
 
 import { FieldTable } from '../amqp/field-table.js';

@@ -12,7 +12,6 @@ import { expectShares } from './shares.js';
 const { EMPTY } = FieldTable;
 const MESSAGES = 6000;
 const SEED = Number(process.env['LEVERET_SEED'] ?? 20_260);
-console.log(`random exchanges: seed ${SEED} (LEVERET_SEED)`);
 
 const newExchange = (type: ExchangeTypeDefinition, seed = SEED) =>
   exchangeOf(type, EMPTY, new SeededRandom(seed));
@@ -27,44 +26,47 @@ function counts(exchange: Exchange<NamedDestination>): Record<string, number> {
   return byName;
 }
 
-describe.each([randomExchange, localRandomExchange])('an exchange of type $name', (type) => {
-  it('chooses among its destinations evenly, whatever the key', () => {
-    const exchange = newExchange(type);
-    for (const name of ['a', 'b', 'c']) exchange.bind(destination(name), '', EMPTY);
-    expectShares(counts(exchange), { a: 1, b: 1, c: 1 });
-  });
+describe.each([randomExchange, localRandomExchange])(
+  `an exchange of type $name, LEVERET_SEED=${SEED}`,
+  (type) => {
+    it('chooses among its destinations evenly, whatever the key', () => {
+      const exchange = newExchange(type);
+      for (const name of ['a', 'b', 'c']) exchange.bind(destination(name), '', EMPTY);
+      expectShares(counts(exchange), { a: 1, b: 1, c: 1 });
+    });
 
-  it('gives a destination a chance for each of its bindings', () => {
-    const exchange = newExchange(type);
-    const twice = destination('twice');
-    exchange.bind(twice, '', EMPTY);
-    exchange.bind(destination('once'), '', EMPTY);
-    exchange.bind(twice, '', tableOf(['k', signedint(1)]));
-    expectShares(counts(exchange), { twice: 2, once: 1 });
-  });
+    it('gives a destination a chance for each of its bindings', () => {
+      const exchange = newExchange(type);
+      const twice = destination('twice');
+      exchange.bind(twice, '', EMPTY);
+      exchange.bind(destination('once'), '', EMPTY);
+      exchange.bind(twice, '', tableOf(['k', signedint(1)]));
+      expectShares(counts(exchange), { twice: 2, once: 1 });
+    });
 
-  it('goes on evenly after bindings have gone, first, last and between', () => {
-    const exchange = newExchange(type);
-    const queues = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => destination(name));
-    for (const queue of queues) exchange.bind(queue, '', EMPTY);
-    for (const place of [0, 2, 5]) exchange.unbind(queues[place]!, '', EMPTY);
-    expectShares(counts(exchange), { b: 1, d: 1, e: 1 });
-  });
+    it('goes on evenly after bindings have gone, first, last and between', () => {
+      const exchange = newExchange(type);
+      const queues = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => destination(name));
+      for (const queue of queues) exchange.bind(queue, '', EMPTY);
+      for (const place of [0, 2, 5]) exchange.unbind(queues[place]!, '', EMPTY);
+      expectShares(counts(exchange), { b: 1, d: 1, e: 1 });
+    });
 
-  it('chooses the same with the same randomness, and otherwise not', () => {
-    const run = (seed: number) => {
-      const exchange = newExchange(type, seed);
-      for (const name of ['a', 'b']) exchange.bind(destination(name), '', EMPTY);
-      return choices(exchange, 64);
-    };
-    expect(run(1)).toEqual(run(1));
-    expect(run(1)).not.toEqual(run(2));
-  });
+    it('chooses the same with the same randomness, and otherwise not', () => {
+      const run = (seed: number) => {
+        const exchange = newExchange(type, seed);
+        for (const name of ['a', 'b']) exchange.bind(destination(name), '', EMPTY);
+        return choices(exchange, 64);
+      };
+      expect(run(1)).toEqual(run(1));
+      expect(run(1)).not.toEqual(run(2));
+    });
 
-  it('is not cacheable', () => {
-    expect(newExchange(type).matcher.isCacheable).toBe(false);
-  });
-});
+    it('is not cacheable', () => {
+      expect(newExchange(type).matcher.isCacheable).toBe(false);
+    });
+  },
+);
 
 describe('x-random', () => {
   it('binds exchanges and queues of every type with any key', () => {

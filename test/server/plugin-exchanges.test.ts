@@ -1,4 +1,4 @@
-/** The exchange types of RabbitMQ's plugins. The oracle needs those plugins; x-local-random came with 4.0. */
+/** The exchange types of RabbitMQ's plugins, and x-local-random, which came with 4.0. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { expectShares } from '../exchanges/shares.js';
 import type { Publish, RawClient } from '../helpers/raw-client.js';
