@@ -47,8 +47,10 @@ export class ExchangeHistory {
     const isDurable = log.segmentOf(position).journal !== undefined;
     const kept = isDurable ? copyRecord(log, position, []) : position;
     log.retain(kept, 1);
+    // It is read at a binding, without asking first.
+    log.pin(kept, 1);
     positions.push(kept);
-    if (positions.length > this.rule.lengthMax) log.release(positions.shift()!);
+    if (positions.length > this.rule.lengthMax) this.letGo(positions.shift()!);
   }
 
   /** The messages, oldest first, with a reference to each that the caller gives back. */
@@ -61,8 +63,13 @@ export class ExchangeHistory {
 
   release(): void {
     for (let kept = this.positions.shift(); kept !== undefined; kept = this.positions.shift()) {
-      this.log.release(kept);
+      this.letGo(kept);
     }
+  }
+
+  private letGo(position: number): void {
+    this.log.pin(position, -1);
+    this.log.release(position);
   }
 }
 
