@@ -52,10 +52,14 @@ export class Transaction {
       }
       letGo(log, position);
     }
-    for (const { owner, position, sequence, kind } of settlements) {
-      settleDelivery(owner, position, sequence, kind);
-    }
     const { journal } = log;
+    const settle = (): void => {
+      for (const { owner, position, sequence, kind } of settlements) {
+        settleDelivery(owner, position, sequence, kind);
+      }
+    };
+    if (journal === undefined) settle();
+    else journal.settleTransaction(settle);
     if (journal !== undefined && publishes.length + settlements.length > 0) {
       // commit-ok says that everything is on the disk, acks included.
       journal.syncAcks();

@@ -18,6 +18,7 @@ import type { JournalOptions, JournalState } from './journal-options.js';
 import type { Segment } from './segment.js';
 import { SegmentFiles } from './segment-files.js';
 import { SegmentJournal } from './segment-journal.js';
+import { SegmentRemovals } from './segment-removals.js';
 
 /** How long acks alone may wait to be written and synced; in mode `interval`, also what was written. */
 const LEISURE_MS = 200;
@@ -42,8 +43,8 @@ export class Journal {
   private lastSegmentNumber = 0;
   private dirty: DirtyRange[] = [];
   private readonly withAcks = new Set<Segment>();
-  /** Files on their way out: until they are gone for good, acks of their segment would be lost with a power cut. */
-  private readonly removals = new Set<Promise<void>>();
+  private readonly removals: SegmentRemovals;
+  private isInTransaction = false;
   private leisureTimer: Timer | undefined;
   private isCommitting = false;
   /** Segments that the commit under way writes to, or has still to write to. */
@@ -64,6 +65,10 @@ export class Journal {
   ) {
     this.options = options;
     this.files = new SegmentFiles(options);
+    this.removals = new SegmentRemovals(
+      (journal) => this.files.remove(journal),
+      (error) => this.fail(error),
+    );
     this.addSegment = addSegment;
     this.dropSegment = dropSegment;
   }
@@ -97,7 +102,7 @@ export class Journal {
 
   /** A commit under way may have taken out some more, which it does not sync. */
   private get hasUnsafeAcks(): boolean {
-    return this.withAcks.size + this.removals.size > 0 || this.files.hasUnsynced;
+    return this.withAcks.size + this.removals.count > 0 || this.files.hasUnsynced;
   }
 
   /** Where the next record goes, at the earliest. */
@@ -153,6 +158,7 @@ export class Journal {
   /** Nothing refers to the segment any more: its files go, unless it is still written to. */
   retire(segment: Segment): void {
     const journal = segment.journal!;
+    if (this.isInTransaction) journal.removableFrom = this.nextCommit;
     if (!journal.isSealed || journal.isRetired || journal.commitsUnderWay > 0) return;
     journal.isRetired = true;
     this.withAcks.delete(segment);
@@ -160,11 +166,20 @@ export class Journal {
     if (dirty.length < this.dirty.length) this.noteDropped();
     this.dirty = dirty;
     this.dropSegment(segment);
-    const removal = this.files
-      .remove(journal)
-      .catch((error) => this.fail(error))
-      .finally(() => this.removals.delete(removal));
-    this.removals.add(removal);
+    this.removals.add(journal);
+  }
+
+  /**
+   * While a transaction settles what it held, segments that are not needed any more keep their files until its
+   * publishes are safe: a crash in between must bring both back, or neither.
+   */
+  settleTransaction(settle: () => void): void {
+    this.isInTransaction = this.isUrgent;
+    try {
+      settle();
+    } finally {
+      this.isInTransaction = false;
+    }
   }
 
   /** Starts a commit if there is something to make safe and none is under way. */
@@ -195,7 +210,7 @@ export class Journal {
       this.isCommitting = true;
       await this.run();
     }
-    await Promise.all(this.removals);
+    await this.removals.settled();
     await this.files.closeAll();
     if (this.open !== undefined) this.open.journal!.isSealed = true;
     return !this.hasFailed;
@@ -255,7 +270,7 @@ export class Journal {
     }
     try {
       await this.write(ranges, acked);
-      await this.sync(isSyncingAcks);
+      await this.sync(isSyncingAcks, commit);
     } finally {
       for (const segment of this.held) segment.journal!.commitsUnderWay--;
       this.held.clear();
@@ -271,7 +286,7 @@ export class Journal {
       const isNeeded = (): boolean => this.isNeeded(segment);
       await this.files.writeRange(segment.journal!, segment.bytes, start, end, isNeeded);
       // What was begun and given up ends a file, and would be damage if another came behind it.
-      if (segment.journal!.isRetired) await Promise.all(this.removals);
+      if (segment.journal!.isRetired) await this.removals.settled();
     }
     for (const segment of acked) {
       if (this.isNeeded(segment)) {
@@ -280,12 +295,13 @@ export class Journal {
     }
   }
 
-  private async sync(isSyncingAcks: boolean): Promise<void> {
+  private async sync(isSyncingAcks: boolean, commit: number): Promise<void> {
     const { syncMode } = this.options;
     if (syncMode === 'always' || (syncMode === 'interval' && isSyncingAcks)) await this.files.syncLogs();
+    this.removals.noteSafe(commit);
     if (isSyncingAcks && syncMode !== 'os') {
       await this.files.syncAcks();
-      await Promise.all(this.removals);
+      await this.removals.settled();
     }
     if (syncMode === 'interval' && this.files.hasUnsyncedLogs) this.armLeisure();
   }
