@@ -14,6 +14,7 @@ import { SHORT_STRING_BYTES_MAX } from '../lib/limits.js';
 import type { DeadLetterReason, Queue } from '../queues/queue.js';
 import { keysOfHeader } from './carbon-copies.js';
 import { withDeath, wouldCycle } from './death-headers.js';
+import type { ExchangeHistory } from './exchange-history.js';
 import { writeMessage } from './message-writer.js';
 import type { VirtualHost } from './virtual-host.js';
 
@@ -66,15 +67,22 @@ function republish(
   const routingKey = deadLetterRoutingKey ?? dead.routingKey;
   const routingKeys = deadLetterRoutingKey === undefined ? [routingKey, ...carbonCopies] : [routingKey];
   const exchange = virtualHost.exchangeNamed(exchangeName);
+  // The expiration goes, or the copy would expire again at once where it waits.
+  const deadProperties = { ...properties, headers, expiration: undefined };
+  const histories: ExchangeHistory[] = [];
   const route = virtualHost.router
-    .route(exchange, { routingKeys, headers: () => headers })
+    .route(exchange, {
+      routingKeys,
+      headers: () => headers,
+      properties: () => deadProperties,
+      keptBy: (history) => histories.push(history),
+    })
     .filter((target) => !wouldCycle(headers, target.name, reason));
-  if (route.length === 0) return false;
+  if (route.length === 0 && histories.length === 0) return false;
   // Nothing bounds the argument it comes from; a key that fits no short string reaches no consumer.
   if (Buffer.byteLength(deadLetterRoutingKey ?? '') > SHORT_STRING_BYTES_MAX) return false;
 
-  // The expiration goes, or the copy would expire again at once where it waits.
-  const encoded = encodeProperties({ ...properties, headers, expiration: undefined });
+  const encoded = encodeProperties(deadProperties);
   const fixed = contentHeader.subarray(0, CONTENT_HEADER_FIXED_BYTES);
   const message = {
     exchange: exchangeName,
@@ -88,6 +96,7 @@ function republish(
   };
   const copy = writeMessage(log, message, route);
   const isDurable = log.segmentOf(copy).journal !== undefined;
+  for (const history of histories) history.add(copy);
   log.retain(copy, route.length);
   for (const target of route) target.publish(copy);
   return isDurable;

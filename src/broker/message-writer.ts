@@ -56,16 +56,25 @@ export function moveInTime(log: MessageLog, position: number, nowMs: number): nu
  * does not survive a restart anyway.
  */
 export function makeDurable(log: MessageLog, position: number, route: readonly Queue[]): number {
+  const isKept = isPersistent(log, position) && durableTargets(log, route) > 0;
+  return isKept ? copyRecord(log, position, route) : position;
+}
+
+/** Writes a record again, so that the durable queues of its route keep it if it is persistent. */
+export function copyRecord(log: MessageLog, position: number, route: readonly Queue[]): number {
   const { block } = log.segmentOf(position);
   const image = log.payloadOffset(position);
-  const isPersistent = (block.bytes[image + IMAGE_FLAGS]! & IMAGE_PERSISTENT) !== 0;
-  const durableCount = isPersistent ? durableTargets(log, route) : 0;
-  if (durableCount === 0) return position;
   const length = log.payloadLength(position);
-  const copy = log.appendDurable(length, durableCount);
+  const durableCount = isPersistent(log, position) ? durableTargets(log, route) : 0;
+  const copy = durableCount > 0 ? log.appendDurable(length, durableCount) : log.append(length);
   copyBytes(block, image, log.segmentOf(copy).block, log.payloadOffset(copy), length);
-  writeTargets(log, copy, route);
+  if (durableCount > 0) writeTargets(log, copy, route);
   return copy;
+}
+
+/** Whether the delivery mode of a record's message is 2. */
+export function isPersistent(log: MessageLog, position: number): boolean {
+  return (log.segmentOf(position).bytes[log.payloadOffset(position) + IMAGE_FLAGS]! & IMAGE_PERSISTENT) !== 0;
 }
 
 /**

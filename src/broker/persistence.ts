@@ -4,12 +4,14 @@
  */
 import { IMAGE_DEADLINE_MS } from '../amqp/message-image.js';
 import type { FileSystem } from '../lib/file-system.js';
-import { RESIDENT_BYTES_MAX, SEGMENT_FILE_BYTES } from '../lib/limits.js';
+import { RESIDENT_BYTES_MAX, SEGMENT_FILE_BYTES, SPILL_MEMORY_SHARE } from '../lib/limits.js';
 import type { Queue } from '../queues/queue.js';
 import { HandOut } from '../queues/ready-index.js';
 import { Compactor } from '../store/compactor.js';
 import { type DefinitionRecord, DefinitionsLog, readDefinitions } from '../store/definitions-log.js';
+import { DiskPatience, isFullDisk } from '../store/disk-patience.js';
 import { findSegments, type RecoveryVisitor, recoverSegments } from '../store/recovery.js';
+import { emptySpillDirectory } from '../store/spill.js';
 import type { SyncMode } from '../store/sync-mode.js';
 import type { Broker } from './broker.js';
 import { applyConfig } from './configured-definitions.js';
@@ -54,6 +56,7 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
     onChange: (isLow) => broker.alarms.set('disk', isLow),
     onRetry: () => broker.log.journal!.retry(),
   });
+  const patience = new DiskPatience((isFull) => space.setFull(isFull));
   broker.log.startJournal(
     {
       fileSystem,
@@ -70,12 +73,13 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
         const isSafe = definitions === undefined || definitions.durable.value >= definitions.sequence;
         return isSafe ? undefined : definitions.allSafe();
       },
-      onFull: (isFull) => space.setFull(isFull),
+      patience,
       onFatal: options.onFatal,
       onDamage: (segmentNumber, start, end) => reportDamage(broker, segmentNumber, start, end, false),
     },
     options.residentBytesMax ?? RESIDENT_BYTES_MAX,
   );
+  await startSpill(broker, fileSystem, `${directory}/spill`);
   const { journal } = broker.log;
   const isKept = keeperOf(queues);
   let messageCount = 0;
@@ -117,6 +121,7 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
   const definitions = new DefinitionsLog({
     fileSystem,
     directory,
+    patience,
     onFatal: options.onFatal,
     snapshot: () => [brokerRecord(epoch, broker.lastQueueId), ...snapshotOf(broker)],
   });
@@ -136,6 +141,7 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
     close: async () => {
       space.stop();
       await compactor.stop();
+      await broker.log.stopSpill();
       if (await journal!.close()) {
         await broker.log.hintAll();
         for (const { id, isHandOutNoted } of durableQueues(broker).values()) {
@@ -164,6 +170,26 @@ function replay(broker: Broker, records: readonly DefinitionRecord[]): number {
   }
   applyConfig(broker, { virtualHosts: records.length > 0, users: hasUsers });
   return epoch;
+}
+
+/** Transient messages go to the disk before they block publishers; in files that nobody will want again. */
+async function startSpill(broker: Broker, fileSystem: FileSystem, directory: string): Promise<void> {
+  const onFailed = (error: unknown): void =>
+    broker.logger.warn({ err: error }, 'transient messages could not be moved to the disk');
+  try {
+    await emptySpillDirectory(fileSystem, directory);
+  } catch (error) {
+    // A full volume may have no room for the name; it must not keep the broker from starting, and from making room.
+    if (!isFullDisk(error)) throw error;
+    return onFailed(error);
+  }
+  broker.log.startSpill({
+    fileSystem,
+    directory,
+    memoryBytesMax: broker.config.memoryLimitBytes * SPILL_MEMORY_SHARE,
+    onFailed,
+    onDamage: () => broker.logger.error({}, 'transient messages on the disk are damaged, and lost'),
+  });
 }
 
 function durableQueues(broker: Broker): ReadonlyMap<number, Queue> {

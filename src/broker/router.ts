@@ -7,12 +7,18 @@
  * holds on to a route compares it first.
  */
 import type { FieldTable } from '../amqp/field-table.js';
+import type { BasicProperties } from '../amqp/properties.js';
 import { Exchange } from '../exchanges/exchange.js';
+import type { RoutedMessage } from '../exchanges/exchange-type.js';
 import { ROUTES_CACHED_MAX } from '../lib/limits.js';
 import type { Queue } from '../queues/queue.js';
+import type { ExchangeHistory } from './exchange-history.js';
 
 export type RouteTarget = Queue | BrokerExchange;
-export class BrokerExchange extends Exchange<RouteTarget> {}
+export class BrokerExchange extends Exchange<RouteTarget> {
+  /** What it has kept, if its type keeps anything. */
+  history: ExchangeHistory | undefined;
+}
 
 /** The queues a message goes to, each once. */
 export type Route = readonly Queue[];
@@ -21,6 +27,24 @@ export interface RouteRequest {
   /** The routing key, then the keys of the CC and BCC headers. */
   readonly routingKeys: readonly string[];
   headers(): FieldTable;
+  properties(): BasicProperties;
+  /** An exchange on the way keeps the message: whoever writes its record adds it there. */
+  keptBy(history: ExchangeHistory): void;
+}
+
+/** A request as a matcher sees it: with one of its keys. */
+class KeyedMessage implements RoutedMessage {
+  routingKey = '';
+
+  constructor(readonly request: RouteRequest) {}
+
+  headers(): FieldTable {
+    return this.request.headers();
+  }
+
+  properties(): BasicProperties {
+    return this.request.properties();
+  }
 }
 
 export interface RouterView {
@@ -72,10 +96,13 @@ export class Router {
       visited.add(exchange);
       pending.push(exchange);
     };
+    const message = new KeyedMessage(request);
     let isLasting = true;
     for (let exchange = pending.pop(); exchange !== undefined; exchange = pending.pop()) {
       const targets = new Set<RouteTarget>();
-      this.match(exchange, request, targets);
+      this.match(exchange, message, targets);
+      const { history } = exchange;
+      if (history?.keeps(message) === true) request.keptBy(history);
       isLasting &&= exchange.matcher.isCacheable;
       // rabbitmq.com/docs/ae: the alternate gets what this exchange had no destination for, missing ones do not count.
       if (targets.size === 0 && exchange.alternateExchange !== undefined) {
@@ -89,15 +116,21 @@ export class Router {
     return isLasting;
   }
 
-  private match(exchange: BrokerExchange, request: RouteRequest, targets: Set<RouteTarget>): void {
-    for (const routingKey of request.routingKeys) {
-      if (exchange.name === '') {
-        // Every queue is bound to the default exchange by its name (AMQP 0-9-1 section 2.1.2.4).
+  private match(exchange: BrokerExchange, message: KeyedMessage, targets: Set<RouteTarget>): void {
+    const { routingKeys } = message.request;
+    if (exchange.name === '') {
+      // Every queue is bound to the default exchange by its name (AMQP 0-9-1 section 2.1.2.4).
+      for (const routingKey of routingKeys) {
         const queue = this.view.queueNamed(routingKey);
         if (queue !== undefined) targets.add(queue);
-      } else {
-        exchange.matcher.match({ routingKey, headers: () => request.headers() }, targets);
       }
+      return;
+    }
+    const { matcher } = exchange;
+    const keyCount = matcher.looksAtEveryKey ? routingKeys.length : 1;
+    for (let i = 0; i < keyCount; i++) {
+      message.routingKey = routingKeys[i]!;
+      matcher.match(message, targets);
     }
   }
 

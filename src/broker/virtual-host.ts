@@ -6,6 +6,7 @@ import { type AmqpError, notFound, notImplemented, resourceLocked } from '../amq
 import { FieldTable } from '../amqp/field-table.js';
 import { exchangeTypes } from '../exchanges/registry.js';
 import type { Clock } from '../lib/clock.js';
+import type { Random } from '../lib/random.js';
 import { ClassicQueue } from '../queues/classic-queue.js';
 import type { DeadLetterReason, Queue, QueueHost, QueueProperties } from '../queues/queue.js';
 import { type QueueSettings, readQueueArguments } from '../queues/queue-arguments.js';
@@ -27,20 +28,11 @@ import {
   queueRecord,
 } from './definitions.js';
 import { DyingMessages } from './dying-messages.js';
+import { ExchangeHistory, replayHistory } from './exchange-history.js';
 import type { Generation } from './generations/generation.js';
+import { PREDECLARED_EXCHANGES } from './predeclared-exchanges.js';
 import { BrokerExchange, Router, type RouteTarget } from './router.js';
 import type { Scheduler } from './scheduler.js';
-
-/** rabbitmq.com: predeclared in every virtual host. */
-const PREDECLARED: readonly (readonly [name: string, type: string, internal: boolean])[] = [
-  ['', 'direct', false],
-  ['amq.direct', 'direct', false],
-  ['amq.fanout', 'fanout', false],
-  ['amq.headers', 'headers', false],
-  ['amq.match', 'headers', false],
-  ['amq.rabbitmq.trace', 'topic', true],
-  ['amq.topic', 'topic', false],
-];
 
 export interface ExchangeDeclaration {
   readonly name: string;
@@ -65,6 +57,7 @@ export interface VirtualHostEnvironment {
   readonly scheduler: Scheduler;
   readonly clock: Clock;
   readonly generation: Generation;
+  readonly random: Random;
   /** Keeps durable definitions; undefined for a broker in memory, and during recovery. */
   readonly definitions: DefinitionsLog | undefined;
   nextQueueId(): number;
@@ -97,7 +90,7 @@ export class VirtualHost implements QueueHost {
       exchanges: this.exchangesByName,
       queueNamed: (queueName) => this.queuesByName.get(queueName) ?? this.replyQueues.get(queueName),
     });
-    for (const [exchangeName, type, internal] of PREDECLARED) {
+    for (const [exchangeName, type, internal] of PREDECLARED_EXCHANGES) {
       this.addExchange({
         name: exchangeName,
         type,
@@ -156,7 +149,9 @@ export class VirtualHost implements QueueHost {
   /** @throws AmqpError 406 when the type refuses the arguments. The name is free and the type exists. */
   addExchange(declared: ExchangeDeclaration): BrokerExchange {
     const type = exchangeTypes.get(declared.type)!;
-    const exchange = new BrokerExchange({ ...declared, type });
+    const exchange = new BrokerExchange({ ...declared, type }, this.environment.random);
+    const { history } = exchange.matcher;
+    if (history !== undefined) exchange.history = new ExchangeHistory(this.log, history);
     this.exchangesByName.set(declared.name, exchange);
     this.router.invalidate();
     if (this.isStored(exchange) && !isPredeclared(exchange.name))
@@ -188,6 +183,7 @@ export class VirtualHost implements QueueHost {
     if (this.isStored(source) && this.isStored(target)) {
       this.record(bindingRecord('bind', this.name, source, target, bindingKey, args));
     }
+    if (source.history !== undefined) replayHistory(this, source.history, target);
   }
 
   unbind(source: BrokerExchange, target: RouteTarget, bindingKey: string, args: FieldTable): void {
@@ -219,10 +215,7 @@ export class VirtualHost implements QueueHost {
     );
   }
 
-  /**
-   * @throws AmqpError 406 for an argument out of range, 541 for what the generation gave up, 540 for a feature that is
-   * not there yet
-   */
+  /** @throws AmqpError 406, 541 for what the generation gave up, 540 for what is not there yet */
   addQueue(declared: QueueDeclaration): Queue {
     const settings = checkQueueDeclaration(declared, this.name, this.generation);
     const queue = this.addQueueWithId(this.environment.nextQueueId(), declared, settings);
@@ -308,6 +301,7 @@ export class VirtualHost implements QueueHost {
 
   /** The broker is closing: timers end, messages in memory go, and what the data directory has stays as it is. */
   close(): void {
+    for (const { history } of this.exchangesByName.values()) history?.release();
     for (const queue of [...this.queuesByName.values()]) {
       if (this.log.journal === undefined) this.deleteQueue(queue);
       else queue.stop();
@@ -363,6 +357,7 @@ export class VirtualHost implements QueueHost {
     for (let exchange = doomed.pop(); exchange !== undefined; exchange = doomed.pop()) {
       if (this.exchangesByName.get(exchange.name) !== exchange) continue;
       this.exchangesByName.delete(exchange.name);
+      exchange.history?.release();
       for (const { destination } of exchange.bindings()) this.forgetSource(destination, exchange);
       for (const unused of this.unbindEverywhere(exchange)) doomed.push(unused);
       this.router.invalidate();

@@ -16,6 +16,7 @@ export const directExchange: ExchangeTypeDefinition = {
 
 class DirectMatcher<D extends Destination> implements BindingMatcher<D> {
   readonly isCacheable = true;
+  readonly looksAtEveryKey = true;
   readonly #byKey = new Map<string, Set<Binding<D>>>();
 
   validateBinding(): void {}

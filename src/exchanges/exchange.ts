@@ -2,6 +2,7 @@
 
 import { canonicalKey, type FieldTable } from '../amqp/field-table.js';
 import { textOf } from '../amqp/field-value.js';
+import type { Random } from '../lib/random.js';
 import type { Binding, BindingMatcher, Destination, ExchangeTypeDefinition } from './exchange-type.js';
 
 export interface ExchangeProperties {
@@ -32,7 +33,7 @@ export class Exchange<D extends Destination> {
   #bindingCount = 0;
 
   /** @throws AmqpError 406 when the type does not accept the arguments */
-  constructor(properties: ExchangeProperties) {
+  constructor(properties: ExchangeProperties, random: Random) {
     const { type } = properties;
     type.validateArguments(properties.arguments);
     this.name = properties.name;
@@ -42,7 +43,7 @@ export class Exchange<D extends Destination> {
     this.internal = properties.internal;
     this.arguments = properties.arguments;
     this.alternateExchange = textOf(properties.arguments.get('alternate-exchange'));
-    this.matcher = type.createMatcher(properties.arguments);
+    this.matcher = type.createMatcher(properties.arguments, random);
   }
 
   get bindingCount(): number {
@@ -64,7 +65,7 @@ export class Exchange<D extends Destination> {
    * @throws AmqpError 406 when the exchange's type does not accept the binding
    */
   bind(destination: D, bindingKey: string, args: FieldTable): boolean {
-    this.matcher.validateBinding(bindingKey, args);
+    this.matcher.validateBinding(bindingKey, args, destination);
     const byIdentity = this.#bindings.get(destination);
     const identity = identityOf(bindingKey, args);
     if (byIdentity?.has(identity) === true) return false;

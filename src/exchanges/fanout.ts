@@ -14,8 +14,9 @@ export const fanoutExchange: ExchangeTypeDefinition = {
   createMatcher: <D extends Destination>() => new FanoutMatcher<D>(),
 };
 
-class FanoutMatcher<D extends Destination> implements BindingMatcher<D> {
-  readonly isCacheable = true;
+export class FanoutMatcher<D extends Destination> implements BindingMatcher<D> {
+  readonly isCacheable: boolean = true;
+  readonly looksAtEveryKey = false;
   readonly #bindings = new Set<Binding<D>>();
 
   validateBinding(): void {}

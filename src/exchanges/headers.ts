@@ -54,6 +54,7 @@ interface Wanted {
 class HeadersMatcher<D extends Destination> implements BindingMatcher<D> {
   /** Messages of one routing key differ in their headers. */
   readonly isCacheable = false;
+  readonly looksAtEveryKey = false;
   readonly #wanted = new Map<Binding<D>, Wanted>();
 
   validateBinding(_bindingKey: string, args: FieldTable): void {

@@ -77,6 +77,7 @@ class TopicNode<D extends Destination> {
 /** Exported for its step count; the broker makes matchers through `topicExchange`. */
 export class TopicMatcher<D extends Destination> implements BindingMatcher<D> {
   readonly isCacheable = true;
+  readonly looksAtEveryKey = true;
   readonly #root = new TopicNode<D>();
   #walks = 0;
   #steps = 0;

@@ -96,20 +96,25 @@ export async function readFully(
 
 /**
  * Replaces or creates a small file so that after a power cut it holds all of the old bytes or all of the new ones,
- * and the new ones once this has returned. On an error it holds either, and `path`.tmp may be left behind: the
- * next call removes it.
+ * and the new ones once this has returned. On an error it holds either; `path`.tmp is removed, or else by the next call.
  */
 export async function replaceFile(fileSystem: FileSystem, path: string, bytes: Uint8Array): Promise<void> {
   const temporaryPath = `${path}.tmp`;
   if (await fileSystem.exists(temporaryPath)) await fileSystem.unlink(temporaryPath);
-  const file = await fileSystem.open(temporaryPath, 'create');
   try {
-    await writeFully(file, bytes, 0, bytes.length, 0);
-    // Before the rename: otherwise the new name may reach the disk ahead of the bytes, and the file is empty.
-    await file.dataSync();
-  } finally {
-    await file.close();
+    const file = await fileSystem.open(temporaryPath, 'create');
+    try {
+      await writeFully(file, bytes, 0, bytes.length, 0);
+      // Before the rename: otherwise the new name may reach the disk ahead of the bytes, and the file is empty.
+      await file.dataSync();
+    } finally {
+      await file.close();
+    }
+    await fileSystem.rename(temporaryPath, path);
+  } catch (error) {
+    // On a full disk it would stand in the way of everybody else.
+    await fileSystem.unlink(temporaryPath).catch(() => {});
+    throw error;
   }
-  await fileSystem.rename(temporaryPath, path);
   await fileSystem.syncDirectory(dirname(path));
 }

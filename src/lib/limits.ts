@@ -56,6 +56,12 @@ export const ROUTES_CACHED_MAX = 16_384;
 /** Names, routing keys and tags are short strings: their length is one octet (AMQP 0-9-1 section 4.2.5.3). */
 export const SHORT_STRING_BYTES_MAX = 255;
 
+/** Largest weight in the binding key of an x-consistent-hash exchange (RabbitMQ 4). */
+export const HASH_WEIGHT_MAX = 10_000;
+
+/** Messages an x-recent-history exchange keeps without x-recent-history-length (RabbitMQ). */
+export const RECENT_HISTORY_LENGTH_DEFAULT = 20;
+
 /** x-message-ttl and x-expires: ten years in milliseconds (RabbitMQ). */
 export const TTL_MS_MAX = 315_360_000_000;
 
@@ -76,6 +82,9 @@ export const SEGMENT_FILE_BYTES = 8_388_608;
 
 /** Durable segments kept in memory: consumers that lag less than this never wait for the disk. */
 export const RESIDENT_BYTES_MAX = 33_554_432;
+
+/** Transient messages go to the disk above this share of the memory limit (RabbitMQ: vm_memory_high_watermark_paging_ratio). */
+export const SPILL_MEMORY_SHARE = 0.5;
 
 /** What is read back of a segment at a time, rounded up to whole batches: long reads, but not for a few messages. */
 export const READ_BLOCK_BYTES = 1_048_576;

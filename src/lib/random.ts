@@ -1,14 +1,35 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomFillSync } from 'node:crypto';
 
 /** Randomness as an argument: the same seed gives the same names and choices. */
 export interface Random {
   /** `count` random bytes. */
   bytes(count: number): Buffer;
+  /** An integer of 32 bits, unsigned. */
+  uint32(): number;
 }
 
+/** A whole number from 0 up to, and without, `bound`, which is at most 2^32; each is equally likely. */
+export function below(random: Random, bound: number): number {
+  return Math.floor((random.uint32() / 4_294_967_296) * bound);
+}
+
+/** Numbers drawn from the system at once: a call for each would cost more than the rest of a choice. */
+const POOL_NUMBERS = 1024;
+
 export class SystemRandom implements Random {
+  private readonly pool = new Uint32Array(POOL_NUMBERS);
+  private taken = POOL_NUMBERS;
+
   bytes(count: number): Buffer {
     return randomBytes(count);
+  }
+
+  uint32(): number {
+    if (this.taken === POOL_NUMBERS) {
+      randomFillSync(this.pool);
+      this.taken = 0;
+    }
+    return this.pool[this.taken++]!;
   }
 }
 

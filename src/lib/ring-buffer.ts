@@ -32,6 +32,12 @@ export class RingBuffer<T> {
     return this.count === 0 ? undefined : this.slots[this.head];
   }
 
+  /** The item with so many before it. */
+  at(index: number): T | undefined {
+    if (index < 0 || index >= this.count) return undefined;
+    return this.slots[(this.head + index) & (this.slots.length - 1)];
+  }
+
   shift(): T | undefined {
     if (this.count === 0) return undefined;
     const item = this.slots[this.head];

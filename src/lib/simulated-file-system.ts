@@ -14,15 +14,13 @@
  * written and what it overwrites: a sync costs nothing, a power cut as much as was not synced.
  */
 import { posix } from 'node:path';
+import { type DiskFault, DiskFaults } from './disk-faults.js';
 import { type FileSystem, type OpenFile, type OpenMode, systemError } from './file-system.js';
 import { SeededRandom } from './random.js';
 import { below, coin, FileContent } from './simulated-file.js';
 
 const LOGGED_OPERATIONS_MAX = 200;
 const CAPACITY_BYTES_DEFAULT = 2 ** 40;
-
-/** `short`: a write or a read moves fewer bytes than it was asked to (at least one); other operations succeed. */
-export type DiskFault = 'EIO' | 'ENOSPC' | 'EMFILE' | 'EACCES' | 'EROFS' | 'short';
 
 /** There is no disk any more for the process that asked: the power was cut, or the process killed. */
 export class PowerCutError extends Error {
@@ -45,8 +43,7 @@ export class SimulatedFileSystem implements FileSystem {
 
   private operationCount = 0;
   private readonly logged: LoggedOperation[] = [];
-  private readonly faults = new Map<number, DiskFault>();
-  private lastingFault: { readonly from: number; readonly fault: DiskFault } | undefined;
+  private readonly faults = new DiskFaults();
   private cutAtOperation = Number.POSITIVE_INFINITY;
   private endedBy: string | undefined;
   private isHandedOver = false;
@@ -68,8 +65,17 @@ export class SimulatedFileSystem implements FileSystem {
 
   /** Operation `number` (the first is 1) fails with `fault`; with `lasting`, so does every later one. */
   failOperation(number: number, fault: DiskFault, lasting: 'once' | 'lasting' = 'once'): void {
-    if (lasting === 'once') this.faults.set(number, fault);
-    else this.lastingFault = { from: number, fault };
+    this.faults.add(number, fault, lasting);
+  }
+
+  /** Until `heal`, every operation fails whose line in the log, without number and outcome, matches `kind`. */
+  failEvery(kind: RegExp, fault: DiskFault): void {
+    this.faults.every(kind, fault);
+  }
+
+  /** From now on nothing fails. */
+  heal(): void {
+    this.faults.clear();
   }
 
   /** The power goes during operation `number`, which may still have happened; it and all later ones reject. */
@@ -292,7 +298,7 @@ export class SimulatedFileSystem implements FileSystem {
     this.logged[(number - 1) % LOGGED_OPERATIONS_MAX] = entry;
     try {
       if (number >= this.cutAtOperation) this.cutDuring(action);
-      const fault = this.faultOf(number);
+      const fault = this.faults.of(number, `${operation} ${path}${detail}`);
       if (fault === undefined || fault === 'short') return action(fault === 'short');
       onFailure();
       throw systemError(fault, operation, path);
@@ -310,12 +316,6 @@ export class SimulatedFileSystem implements FileSystem {
       // It would have failed anyway: nobody is left to be told.
     }
     throw new PowerCutError(this.endedBy);
-  }
-
-  private faultOf(number: number): DiskFault | undefined {
-    const once = this.faults.get(number);
-    if (once !== undefined || this.lastingFault === undefined) return once;
-    return number >= this.lastingFault.from ? this.lastingFault.fault : undefined;
   }
 
   private changeName(change: NameChange): void {

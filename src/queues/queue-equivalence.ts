@@ -4,6 +4,8 @@
  * match on these texts, so values are written as Erlang writes them: `6.0`, `{signedint,1}`, `<<"a">>`. Only the
  * line breaks that Erlang puts into long lists are left out.
  */
+
+import { erlangTerm } from '../amqp/erlang-term.js';
 import { type AmqpError, preconditionFailed } from '../amqp/errors.js';
 import type { FieldTable } from '../amqp/field-table.js';
 import { type FieldValue, isErlangInteger, longstr, textOf, valuesEquivalent } from '../amqp/field-value.js';
@@ -109,59 +111,6 @@ function typedText(value: FieldValue | undefined): string {
 
 function displayed(value: FieldValue): string {
   return textOf(value) ?? (value.type === 'binary' ? value.value.toString('utf8') : erlangTerm(value));
-}
-
-/** A value without its type, as Erlang's `~p` writes it. */
-function erlangTerm(value: FieldValue): string {
-  switch (value.type) {
-    case 'longstr':
-    case 'binary':
-      return erlangBinary(value.value);
-    case 'array':
-      return `[${value.value.map((member) => `{${member.type},${erlangTerm(member)}}`).join(',')}]`;
-    case 'table':
-      return `[${value.value.entries.map(([key, entry]) => erlangEntry(key, entry)).join(',')}]`;
-    case 'float':
-    case 'double':
-      return erlangFloat(value.value);
-    case 'decimal':
-      return `{${value.scale},${value.value}}`;
-    case 'void':
-      return 'undefined';
-    default:
-      return String(value.value);
-  }
-}
-
-function erlangEntry(key: string, value: FieldValue): string {
-  return `{${erlangBinary(Buffer.from(key))},${value.type},${erlangTerm(value)}}`;
-}
-
-/** In double quotes when every byte is a printable Latin-1 character, else as numbers. */
-function erlangBinary(bytes: Buffer): string {
-  if (bytes.length === 0) return '<<>>';
-  if (!bytes.every(isPrintable)) return `<<${bytes.join(',')}>>`;
-  const text = bytes.toString('latin1').replace(/[\\"\n\r\t]/g, (character) => ESCAPES.get(character) ?? '');
-  return `<<"${text}">>`;
-}
-
-const ESCAPES = new Map([
-  ['\\', '\\\\'],
-  ['"', '\\"'],
-  ['\n', '\\n'],
-  ['\r', '\\r'],
-  ['\t', '\\t'],
-]);
-
-function isPrintable(byte: number): boolean {
-  return (byte >= 0x20 && byte < 0x7f) || byte >= 0xa0 || byte === 0x09 || byte === 0x0a || byte === 0x0d;
-}
-
-/** Always with a decimal point: `6.0`, `1.0e22`. */
-function erlangFloat(value: number): string {
-  const [mantissa = '', exponent] = String(value).split('e');
-  const pointed = mantissa.includes('.') ? mantissa : `${mantissa}.0`;
-  return exponent === undefined ? pointed : `${pointed}e${exponent.replace('+', '')}`;
 }
 
 /** Booleans and exchange types are atoms in RabbitMQ; one like `x-random` prints with quotes of its own. */

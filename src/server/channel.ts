@@ -35,10 +35,10 @@ import { allocateBlock, type ByteBlock, copyBytes, equalBytes } from '../lib/byt
 import { BODY_BYTES_MAX, RECORD_ADOPTED_BYTES_MIN, SHORT_STRING_BYTES_MAX } from '../lib/limits.js';
 import type { MessageLog } from '../store/message-log.js';
 import type { ChannelConsumer } from './channel-consumer.js';
-import { ChannelPhase } from './channel-phase.js';
+import { ChannelPhase, notContentBody, notContentHeader } from './channel-phase.js';
 import type { ConnectionContext } from './connection-context.js';
 import { ConsumerTimeout } from './consumer-timeout.js';
-import { ContentAssembly, notContentBody, notContentHeader } from './content-assembly.js';
+import { ContentAssembly } from './content-assembly.js';
 import { Deliveries, Settlement } from './deliveries.js';
 import { onChannelMethod } from './handlers/dispatch.js';
 import { editContentHeader, NEEDS_LOOK } from './publish-properties.js';
@@ -146,8 +146,7 @@ export class Channel implements FrameSink {
       return this.publish(block, start);
     }
     this.addBody(block, start, end);
-    const received = this.assembly?.received ?? this.oversizeReceived;
-    if (received < this.bodySize) return;
+    if ((this.assembly?.received ?? this.oversizeReceived) < this.bodySize) return;
     if (this.oversizeReceived >= 0) this.refuseOversize();
     this.publish(this.assembly!.block, this.assembly!.bodyStart);
   }
@@ -248,20 +247,29 @@ export class Channel implements FrameSink {
         this.headerEnd = content.bytes.length;
       }
     }
-    const route = isRouteKnown && !needsLook ? target.route! : target.findRoute();
+    const route =
+      isRouteKnown && !needsLook
+        ? target.route!
+        : target.findRoute(content.bytes, this.headerStart + CONTENT_HEADER_FIXED_BYTES, this.headerEnd);
     const isReturned = (this.publishBits & MANDATORY) !== 0 && target.isReturned(route);
     if (this.transaction !== undefined) {
       const held = this.write(content, body, bodyStart, assembly, 0);
+      // RabbitMQ routes, and so keeps, before the commit.
+      if (target.histories !== undefined) target.addToHistories(held);
       return this.transaction.publish(this.log, held, route, notes.deadlineMs, isReturned);
     }
     if (route.length === 0) {
-      if (isReturned) this.returnMessage(this.write(content, body, bodyStart, assembly, 0), 'NO_ROUTE');
-      this.confirms?.accept(0);
-      return;
+      if (isReturned || target.histories !== undefined) {
+        const position = this.write(content, body, bodyStart, assembly, 0);
+        if (target.histories !== undefined) target.addToHistories(position);
+        if (isReturned) this.returnMessage(position, 'NO_ROUTE');
+      }
+      return this.confirms?.accept(0);
     }
     const durableCount = scan.deliveryMode === 2 ? durableTargets(this.log, route) : 0;
     const position = this.write(content, body, bodyStart, assembly, durableCount);
     if (durableCount > 0) writeTargets(this.log, position, route);
+    if (target.histories !== undefined) target.addToHistories(position);
     const isAccepted = this.enqueue(position, route, notes.deadlineMs);
     if (isReturned) this.returnMessage(position, 'NO_ROUTE');
     if (this.confirms === undefined) return;

@@ -5,7 +5,6 @@
  * The buffer grows with what has arrived, never with what was announced: a client that announces half a gigabyte
  * and sends nothing costs nothing.
  */
-import { unexpectedFrame } from '../amqp/errors.js';
 import {
   bodyOffset,
   contentHeaderOffset,
@@ -77,14 +76,4 @@ export class ContentAssembly {
     this.block.bytes.copy(larger, 0, 0, this.bodyStart + this.received);
     this.block = blockOver(larger);
   }
-}
-
-/** Something else than the content header that has to follow its method. */
-export function notContentHeader(): Error {
-  return unexpectedFrame('expected content header for class 60, got non content header frame instead');
-}
-
-/** Something else than the body that has to follow its content header. */
-export function notContentBody(): Error {
-  return unexpectedFrame('expected content body, got non content body frame instead');
 }

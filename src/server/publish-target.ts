@@ -8,6 +8,8 @@ import { accessRefused } from '../amqp/errors.js';
 import { decodeTable, FieldTable } from '../amqp/field-table.js';
 import { textAt } from '../amqp/field-text.js';
 import { readImage } from '../amqp/message-image.js';
+import { type BasicProperties, decodeProperties } from '../amqp/properties.js';
+import type { ExchangeHistory } from '../broker/exchange-history.js';
 import type { BrokerExchange, Route, RouteRequest } from '../broker/router.js';
 import { authorize } from './authorize.js';
 import type { ConnectionContext } from './connection-context.js';
@@ -31,6 +33,12 @@ export class PublishTarget implements RouteRequest {
   private headerBytes: Buffer | undefined;
   private headersStart = 0;
   private headersEnd = 0;
+  /** Where the properties of the message at hand lie, flags first, while its route is looked for. */
+  private propertyBytes: Buffer | undefined;
+  private propertiesStart = 0;
+  private propertiesEnd = 0;
+  /** Those that keep the message at hand; undefined for nearly every message. */
+  histories: ExchangeHistory[] | undefined;
 
   constructor(context: ConnectionContext) {
     this.context = context;
@@ -90,9 +98,28 @@ export class PublishTarget implements RouteRequest {
     return decodeTable(this.headerBytes, this.headersStart, this.headersEnd);
   }
 
-  /** The queues of the message at hand, whose exchange has been resolved. */
-  findRoute(): Route {
-    if (this.routingKeys.length > 1) return this.findOnce();
+  properties(): BasicProperties {
+    return decodeProperties(this.propertyBytes!, this.propertiesStart, this.propertiesEnd);
+  }
+
+  keptBy(history: ExchangeHistory): void {
+    this.histories ??= [];
+    this.histories.push(history);
+  }
+
+  /** The message at hand has been written, and exchanges on its way keep it. */
+  addToHistories(position: number): void {
+    for (const history of this.histories!) history.add(position);
+    this.histories = undefined;
+  }
+
+  /** The queues of the message at hand, whose exchange has been resolved and whose properties are in `bytes`. */
+  findRoute(bytes: Buffer, propertiesStart: number, propertiesEnd: number): Route {
+    if (this.routingKeys.length > 1) {
+      const route = this.search(bytes, propertiesStart, propertiesEnd);
+      this.routingKeys = [this.routingKey];
+      return route;
+    }
     if (this.route !== undefined) {
       this.headerBytes = undefined;
       return this.route;
@@ -105,17 +132,20 @@ export class PublishTarget implements RouteRequest {
       this.route = remembered;
       return remembered;
     }
-    const route = router.route(exchange, this);
-    this.headerBytes = undefined;
+    const route = this.search(bytes, propertiesStart, propertiesEnd);
     // Only what depends on nothing but the names is kept.
     this.route = router.recall(exchange, this.routingKey);
     return route;
   }
 
-  private findOnce(): Route {
+  private search(bytes: Buffer, propertiesStart: number, propertiesEnd: number): Route {
+    this.histories = undefined;
+    this.propertyBytes = bytes;
+    this.propertiesStart = propertiesStart;
+    this.propertiesEnd = propertiesEnd;
     const route = this.context.virtualHost.router.route(this.exchange!, this);
-    this.routingKeys = [this.routingKey];
     this.headerBytes = undefined;
+    this.propertyBytes = undefined;
     return route;
   }
 

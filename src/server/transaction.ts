@@ -25,6 +25,7 @@ export class Transaction {
 
   publish(log: MessageLog, position: number, route: Route, deadlineMs: number, isReturned: boolean): void {
     log.retain(position, 1);
+    log.pin(position, 1);
     this.publishes.push({ position, route, deadlineMs, isReturned });
   }
 
@@ -49,12 +50,16 @@ export class Transaction {
         isComplete = channel.enqueue(kept, queues, deadlineMs + lateMs) && isComplete;
       }
       if (isReturned) channel.returnMessage(position, 'NO_ROUTE');
-      log.release(position);
-    }
-    for (const { owner, position, sequence, kind } of settlements) {
-      settleDelivery(owner, position, sequence, kind);
+      letGo(log, position);
     }
     const { journal } = log;
+    const settle = (): void => {
+      for (const { owner, position, sequence, kind } of settlements) {
+        settleDelivery(owner, position, sequence, kind);
+      }
+    };
+    if (journal === undefined) settle();
+    else journal.settleTransaction(settle);
     if (journal !== undefined && publishes.length + settlements.length > 0) {
       // commit-ok says that everything is on the disk, acks included.
       journal.syncAcks();
@@ -66,9 +71,14 @@ export class Transaction {
   /** Forgets the publishes; the settled deliveries are outstanding again, and are not redelivered. */
   rollback(channel: Channel): void {
     const { log } = channel.context.broker;
-    for (const { position } of this.publishes) log.release(position);
+    for (const { position } of this.publishes) letGo(log, position);
     channel.deliveries.restore(this.settlements);
     this.publishes = [];
     this.settlements = [];
   }
+}
+
+function letGo(log: MessageLog, position: number): void {
+  log.pin(position, -1);
+  log.release(position);
 }

@@ -102,16 +102,23 @@ export class Compactor {
       if (header === undefined || scan.damaged.length > 0 || file.length < COMPACTION_FILE_BYTES_MIN) return;
       const acks = await readAcks(fileSystem, acksPath(directory, journal.number));
       const compacted = this.rewrite(file, scan, acks, journal.number, segment.end);
+      const isWorthIt = compacted.bytes.length * 2 <= file.length;
+      if (isWorthIt) {
+        // Before the new file has the name: nobody may look in it for batches where they were.
+        journal.isCompacted = true;
+        journal.isHinted = false;
+        journal.batchStarts = undefined;
+        await removeHint(fileSystem, directory, journal.number);
+        await replaceFile(fileSystem, path, compacted.bytes);
+      }
       journal.targets = compacted.targets;
-      if (compacted.bytes.length * 2 > file.length) return;
-      // Before the new file has the name: nobody may look in it for batches where they were.
-      journal.isCompacted = true;
-      journal.isHinted = false;
-      journal.batchStarts = undefined;
-      await removeHint(fileSystem, directory, journal.number);
-      await replaceFile(fileSystem, path, compacted.bytes);
+      if (!isWorthIt) return;
       await this.log.journal!.files.letGo(journal);
       this.options.onCompacted(journal.number, file.length, compacted.bytes.length);
+    } catch (error) {
+      // The next look passes it over: a smaller one may find room on a full disk.
+      journal.ackCountSeen = -1;
+      throw error;
     } finally {
       journal.commitsUnderWay--;
       if (segment.live === 0) this.log.journal!.retire(segment);

@@ -9,6 +9,9 @@
  *             16  u32  CRC-32 of bytes 0 to 15
  *             20  records, each one line of JSON with its line feed
  *
+ * Behind the last chunk there are zeros, room for chunks to come: a full disk does not keep anybody from deleting or
+ * purging a queue, which makes room, nor from declaring the queue to consume from.
+ *
  * A chunk is one commit: it counts as a whole or not at all. The first chunk of a file is the state when it was
  * written, each later one what changed. A chunk at the end that cannot be proven is a torn tail,
  * whose records nobody was told of; one with proven chunks behind it is damage, and stops the start.
@@ -17,6 +20,7 @@ import { crc32 } from '../lib/checksum.js';
 import { type FileSystem, type OpenFile, readFully, writeFully } from '../lib/file-system.js';
 import { Watermark } from '../lib/watermark.js';
 import { FORMAT_VERSION, NewerFormatError } from './batch-format.js';
+import { type DiskPatience, isFullDisk, syncBytes } from './disk-patience.js';
 
 /** "LVRD" read as a little-endian number. */
 const CHUNK_MAGIC = 0x4452_564c;
@@ -24,6 +28,8 @@ const CHUNK_HEADER_BYTES = 20;
 /** A file is rewritten when it has grown to this, and to several times its first chunk. */
 const COMPACTION_BYTES_MIN = 1_048_576;
 const COMPACTION_FACTOR = 4;
+/** Zeros behind the last chunk, at least half of this: several hundred records. */
+const RESERVE_BYTES = 65_536;
 
 export type DefinitionRecord = { readonly [key: string]: string | number | boolean | readonly string[] };
 
@@ -32,11 +38,16 @@ export interface DefinitionsLogOptions {
   readonly directory: string;
   /** The whole state, as records. */
   readonly snapshot: () => readonly DefinitionRecord[];
+  readonly patience: DiskPatience;
   readonly onFatal: (error: unknown) => void;
+  /** Bytes kept free in the file for a full disk. */
+  readonly reserveBytes?: number;
 }
 
 export interface RecoveredDefinitions {
   readonly records: readonly DefinitionRecord[];
+  /** Bytes of the chunks, without what follows them. */
+  readonly chunkBytes: number;
   /** Bytes of a torn tail. */
   readonly droppedBytes: number;
 }
@@ -56,7 +67,7 @@ export async function readDefinitions(
   directory: string,
 ): Promise<RecoveredDefinitions> {
   const path = definitionsPath(directory);
-  if (!(await fileSystem.exists(path))) return { records: [], droppedBytes: 0 };
+  if (!(await fileSystem.exists(path))) return { records: [], chunkBytes: 0, droppedBytes: 0 };
   const file = await fileSystem.open(path, 'read');
   try {
     const bytes = Buffer.alloc(await file.size());
@@ -74,14 +85,23 @@ export class DefinitionsLog {
   private file: OpenFile | undefined;
   private fileEnd = 0;
   private snapshotBytes = 0;
+  private readonly reserveBytes: number;
+  /** Where the room ends that the file has on the disk. */
+  private reservedEnd = 0;
   private lastSequence = 0;
-  private pending: string[] = [];
+  private readonly pending: string[] = [];
+  /** How many of the pending records are being written, and the number of the last of them. */
+  private takenCount = 0;
+  private takenSequence = 0;
+  /** The file has been given its name, which is not on the disk for sure yet. */
+  private hasNewName = false;
   private isWriting = false;
   private hasFailed = false;
   private idle: (() => void)[] = [];
 
   constructor(options: DefinitionsLogOptions) {
     this.options = options;
+    this.reserveBytes = options.reserveBytes ?? RESERVE_BYTES;
   }
 
   /** Number of the last append. */
@@ -99,9 +119,36 @@ export class DefinitionsLog {
     return true;
   }
 
-  /** Starts a file of its own, with the state as it is now. */
+  /**
+   * Starts a file of its own, with the state as it is now. On a full disk the one there is goes on: who is to make
+   * room has to be served. If there is none, nothing counts as safe until there is.
+   */
   async open(): Promise<void> {
-    await this.rewrite();
+    const { fileSystem, directory } = this.options;
+    try {
+      await this.rewrite();
+      await this.syncName();
+    } catch (error) {
+      if (!isFullDisk(error)) throw error;
+      const exists = await fileSystem.exists(definitionsPath(directory));
+      if (this.file === undefined && exists) await this.goOn();
+      else this.lastSequence++;
+      void this.write();
+    }
+  }
+
+  /** Adds to the file of an earlier opening. */
+  private async goOn(): Promise<void> {
+    const { fileSystem, directory, snapshot } = this.options;
+    const { chunkBytes, droppedBytes } = await readDefinitions(fileSystem, directory);
+    const file = await fileSystem.open(definitionsPath(directory), 'readWrite');
+    // A torn tail must not show behind a shorter chunk.
+    if (droppedBytes > 0) await file.truncate(chunkBytes);
+    this.file = file;
+    this.fileEnd = chunkBytes;
+    this.reservedEnd = await file.size();
+    // What the state says of the opening itself comes first.
+    this.pending.push(`${JSON.stringify(snapshot()[0])}\n`);
   }
 
   /** Adds a record; it is safe once `durable` has reached the number returned. */
@@ -121,14 +168,12 @@ export class DefinitionsLog {
   private async write(): Promise<void> {
     this.isWriting = true;
     try {
-      while (this.pending.length > 0) {
-        // Whatever was declared until here is in the first chunk below, or in the state a rewrite takes.
-        const sequence = this.lastSequence;
-        const records = this.pending;
-        this.pending = [];
-        if (this.isGrown) await this.rewrite();
-        else await this.appendChunk(encodeChunk(records.join('')));
-        this.durable.advance(sequence);
+      while (this.pending.length > 0 || this.file === undefined || this.hasNewName) {
+        if (this.file === undefined) await this.options.patience.attempt(() => this.rewrite());
+        else if (!(this.isGrown && (await this.hasRewritten()))) await this.appendChunk();
+        await this.options.patience.attempt(() => this.syncName());
+        this.pending.splice(0, this.takenCount);
+        this.durable.advance(this.takenSequence);
       }
     } catch (error) {
       this.hasFailed = true;
@@ -145,32 +190,88 @@ export class DefinitionsLog {
     return this.fileEnd > Math.max(COMPACTION_BYTES_MIN, this.snapshotBytes * COMPACTION_FACTOR);
   }
 
-  private async appendChunk(chunk: Buffer): Promise<void> {
-    await writeFully(this.file!, chunk, 0, chunk.length, this.fileEnd);
-    await this.file!.dataSync();
+  /** What is pending now is what is about to be written, in records of their own or as part of the state. */
+  private take(): string {
+    this.takenCount = this.pending.length;
+    this.takenSequence = this.lastSequence;
+    return this.pending.join('');
+  }
+
+  private async appendChunk(): Promise<void> {
+    const records = this.take();
+    if (records === '') return;
+    const chunk = encodeChunk(records);
+    const file = this.file!;
+    await this.options.patience.attempt(() => writeFully(file, chunk, 0, chunk.length, this.fileEnd));
+    await this.reserve(file, this.fileEnd + chunk.length);
+    await syncBytes(file);
     this.fileEnd += chunk.length;
   }
 
-  /** Write, sync, rename, sync of the directory: at every moment one of the two files is whole. */
+  /** Keeps room behind the end. On a full disk it is what there is. */
+  private async reserve(file: OpenFile, end: number): Promise<void> {
+    this.reservedEnd = Math.max(this.reservedEnd, end);
+    if (this.reservedEnd - end >= this.reserveBytes / 2) return;
+    const zeros = Buffer.alloc(end + this.reserveBytes - this.reservedEnd);
+    try {
+      await writeFully(file, zeros, 0, zeros.length, this.reservedEnd);
+      this.reservedEnd += zeros.length;
+    } catch (error) {
+      if (!isFullDisk(error)) throw error;
+    }
+  }
+
+  /** @returns false if the disk is too full for a second file: the first one grows on */
+  private async hasRewritten(): Promise<boolean> {
+    try {
+      await this.rewrite();
+      return true;
+    } catch (error) {
+      if (isFullDisk(error)) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Write, sync, rename, and then `syncName`: at every moment one of the two files is whole. If it fails, the old file
+   * is in use as before.
+   */
   private async rewrite(): Promise<void> {
     const { fileSystem, directory, snapshot } = this.options;
+    this.take();
     const chunk = encodeChunk(
       snapshot()
         .map((record) => `${JSON.stringify(record)}\n`)
         .join(''),
     );
+    const bytes = Buffer.concat([chunk, Buffer.alloc(this.reserveBytes)]);
     const path = definitionsPath(directory);
     const temporary = `${path}.tmp`;
-    if (await fileSystem.exists(temporary)) await fileSystem.unlink(temporary);
-    const file = await fileSystem.open(temporary, 'create');
-    await writeFully(file, chunk, 0, chunk.length, 0);
-    await file.dataSync();
-    await fileSystem.rename(temporary, path);
-    await fileSystem.syncDirectory(directory);
+    let file: OpenFile | undefined;
+    try {
+      if (await fileSystem.exists(temporary)) await fileSystem.unlink(temporary);
+      file = await fileSystem.open(temporary, 'create');
+      await writeFully(file, bytes, 0, bytes.length, 0);
+      await syncBytes(file);
+      await fileSystem.rename(temporary, path);
+    } catch (error) {
+      await file?.close().catch(() => {});
+      // The next rewrite tries it again.
+      await fileSystem.unlink(temporary).catch(() => {});
+      throw error;
+    }
     await this.file?.close();
     this.file = file;
     this.fileEnd = chunk.length;
     this.snapshotBytes = chunk.length;
+    this.reservedEnd = bytes.length;
+    this.hasNewName = true;
+  }
+
+  private async syncName(): Promise<void> {
+    if (!this.hasNewName) return;
+    await this.options.fileSystem.syncDirectory(this.options.directory);
+    this.hasNewName = false;
   }
 }
 
@@ -206,7 +307,9 @@ function decode(bytes: Buffer): RecoveredDefinitions {
     isDamage = provenEnd(bytes, next) !== undefined;
   }
   if (isDamage) throw new DamagedDefinitionsError(at);
-  return { records, droppedBytes: bytes.length - at };
+  // Zeros behind the last chunk are room for more, and no tail.
+  const droppedBytes = bytes.subarray(at).every((byte) => byte === 0) ? 0 : bytes.length - at;
+  return { records, chunkBytes: at, droppedBytes };
 }
 
 /** Where the chunk at `at` ends, or undefined unless it is whole. @throws NewerFormatError */

@@ -11,37 +11,14 @@
  * redelivery, which AMQP permits. Both files go when nothing of the segment is needed any more.
  */
 
-import type { Clock, Timer } from '../lib/clock.js';
+import type { Timer } from '../lib/clock.js';
 import { Watermark } from '../lib/watermark.js';
 import { BATCH_HEADER_BYTES, FILE_HEADER_BYTES, sealBatch, writeFileHeader } from './batch-format.js';
-import type { ResidencyOptions } from './residency.js';
+import type { JournalOptions, JournalState } from './journal-options.js';
 import type { Segment } from './segment.js';
 import { SegmentFiles } from './segment-files.js';
 import { SegmentJournal } from './segment-journal.js';
-import type { SyncMode } from './sync-mode.js';
-
-export interface JournalOptions extends ResidencyOptions {
-  readonly segmentBytes: number;
-  readonly syncMode: SyncMode;
-  /** Which opening of the data directory this is. */
-  readonly epoch: number;
-  readonly clock: Clock;
-  /**
-   * What else must be safe before a commit counts: the definitions of the queues its records name. Undefined when
-   * that is so already; false when it will never be, which somebody else has reported.
-   */
-  readonly prerequisite?: () => Promise<boolean> | undefined;
-  /** There is something to commit: `commit` is called soon. */
-  readonly onDirty: () => void;
-  /** The disk is full (true), or takes writes again. */
-  readonly onFull: (isFull: boolean) => void;
-}
-
-/** Where an earlier opening of the data directory left off. */
-export interface JournalState {
-  readonly batchNumber: number;
-  readonly segmentNumber: number;
-}
+import { SegmentRemovals } from './segment-removals.js';
 
 /** How long acks alone may wait to be written and synced; in mode `interval`, also what was written. */
 const LEISURE_MS = 200;
@@ -66,10 +43,16 @@ export class Journal {
   private lastSegmentNumber = 0;
   private dirty: DirtyRange[] = [];
   private readonly withAcks = new Set<Segment>();
-  /** Files on their way out: until they are gone for good, acks of their segment would be lost with a power cut. */
-  private readonly removals = new Set<Promise<void>>();
+  private readonly removals: SegmentRemovals;
+  private isInTransaction = false;
   private leisureTimer: Timer | undefined;
   private isCommitting = false;
+  /** Segments that the commit under way writes to, or has still to write to. */
+  private readonly held = new Set<Segment>();
+  /** Batches were dropped with their segment, and the commit they wait for has not begun. */
+  private hasDropped = false;
+  /** The disk is full: the commit that waits looks whether it can do without some of its segments. */
+  private isMakingRoom = false;
   private isSyncingAcks = false;
   private hasFailed = false;
   private isClosing = false;
@@ -82,6 +65,10 @@ export class Journal {
   ) {
     this.options = options;
     this.files = new SegmentFiles(options);
+    this.removals = new SegmentRemovals(
+      (journal) => this.files.remove(journal),
+      (error) => this.fail(error),
+    );
     this.addSegment = addSegment;
     this.dropSegment = dropSegment;
   }
@@ -107,6 +94,7 @@ export class Journal {
   get isUrgent(): boolean {
     return (
       this.dirty.length > 0 ||
+      this.hasDropped ||
       (this.open?.journal?.batchStart ?? -1) >= 0 ||
       (this.isSyncingAcks && (this.isCommitting || this.hasUnsafeAcks))
     );
@@ -114,7 +102,7 @@ export class Journal {
 
   /** A commit under way may have taken out some more, which it does not sync. */
   private get hasUnsafeAcks(): boolean {
-    return this.withAcks.size + this.removals.size > 0 || this.files.hasUnsynced;
+    return this.withAcks.size + this.removals.count > 0 || this.files.hasUnsynced;
   }
 
   /** Where the next record goes, at the earliest. */
@@ -170,16 +158,28 @@ export class Journal {
   /** Nothing refers to the segment any more: its files go, unless it is still written to. */
   retire(segment: Segment): void {
     const journal = segment.journal!;
+    if (this.isInTransaction) journal.removableFrom = this.nextCommit;
     if (!journal.isSealed || journal.isRetired || journal.commitsUnderWay > 0) return;
     journal.isRetired = true;
     this.withAcks.delete(segment);
-    this.dirty = this.dirty.filter((range) => range.segment !== segment);
+    const dirty = this.dirty.filter((range) => range.segment !== segment);
+    if (dirty.length < this.dirty.length) this.noteDropped();
+    this.dirty = dirty;
     this.dropSegment(segment);
-    const removal = this.files
-      .remove(journal)
-      .catch((error) => this.fail(error))
-      .finally(() => this.removals.delete(removal));
-    this.removals.add(removal);
+    this.removals.add(journal);
+  }
+
+  /**
+   * While a transaction settles what it held, segments that are not needed any more keep their files until its
+   * publishes are safe: a crash in between must bring both back, or neither.
+   */
+  settleTransaction(settle: () => void): void {
+    this.isInTransaction = this.isUrgent;
+    try {
+      settle();
+    } finally {
+      this.isInTransaction = false;
+    }
   }
 
   /** Starts a commit if there is something to make safe and none is under way. */
@@ -189,23 +189,28 @@ export class Journal {
     void this.run();
   }
 
-  /** Tries a write again that found the disk full; the owner calls it when space may be there again. */
+  /**
+   * Tries again what found the disk full, after making room: whole segments that nobody needs go, also the one that
+   * is written to, and those whose writing was to be waited for. The owner calls it now and then.
+   */
   retry(): void {
-    this.files.retry();
+    this.isMakingRoom = true;
+    this.retireOpen();
+    this.options.patience.retry();
   }
 
   /** Makes everything safe, and closes the files; nothing is appended any more. @returns false when the disk failed */
   async close(): Promise<boolean> {
     this.isClosing = true;
     this.leisureTimer?.cancel();
-    this.files.stopWaiting();
+    this.options.patience.stopWaiting();
     await this.settled();
     if (!this.hasFailed) {
       this.isSyncingAcks = true;
       this.isCommitting = true;
       await this.run();
     }
-    await Promise.all(this.removals);
+    await this.removals.settled();
     await this.files.closeAll();
     if (this.open !== undefined) this.open.journal!.isSealed = true;
     return !this.hasFailed;
@@ -254,30 +259,91 @@ export class Journal {
     const acked = [...this.withAcks];
     const isSyncingAcks = this.isSyncingAcks;
     this.dirty = [];
+    this.hasDropped = false;
     this.withAcks.clear();
     this.isSyncingAcks = false;
     const prerequisite = this.options.prerequisite?.();
-    const segments = new Set([...acked, ...ranges.map(({ segment }) => segment)]);
-    for (const segment of segments) segment.journal!.commitsUnderWay++;
-    try {
-      for (const { segment, start, end } of ranges) {
-        await this.files.writeRange(segment.journal!, segment.bytes, start, end);
-      }
-      for (const segment of acked) await this.files.writeAcks(segment.journal!);
-      const { syncMode } = this.options;
-      if (syncMode === 'always' || (syncMode === 'interval' && isSyncingAcks)) await this.files.syncLogs();
-      if (isSyncingAcks && syncMode !== 'os') {
-        await this.files.syncAcks();
-        await Promise.all(this.removals);
-      }
-      if (syncMode === 'interval' && this.files.hasUnsyncedLogs) this.armLeisure();
-      if (prerequisite !== undefined && !(await prerequisite)) this.hasFailed = true;
-    } finally {
-      for (const segment of segments) segment.journal!.commitsUnderWay--;
+    const segments = [...new Set([...acked, ...ranges.map(({ segment }) => segment)])];
+    for (const segment of segments) {
+      segment.journal!.commitsUnderWay++;
+      this.held.add(segment);
     }
-    if (this.hasFailed) return;
-    this.durable.advance(commit);
+    try {
+      await this.write(ranges, acked);
+      await this.sync(isSyncingAcks, commit);
+    } finally {
+      for (const segment of this.held) segment.journal!.commitsUnderWay--;
+      this.held.clear();
+    }
     for (const segment of segments) if (segment.live === 0) this.retire(segment);
+    if (prerequisite !== undefined && !(await prerequisite)) this.hasFailed = true;
+    // A removal may have failed meanwhile: acks that were to go with their segment are there.
+    if (!this.hasFailed) this.durable.advance(commit);
+  }
+
+  private async write(ranges: readonly DirtyRange[], acked: readonly Segment[]): Promise<void> {
+    for (const { segment, start, end } of ranges) {
+      const isNeeded = (): boolean => this.isNeeded(segment);
+      await this.files.writeRange(segment.journal!, segment.bytes, start, end, isNeeded);
+      // What was begun and given up ends a file, and would be damage if another came behind it.
+      if (segment.journal!.isRetired) await this.removals.settled();
+    }
+    for (const segment of acked) {
+      if (this.isNeeded(segment)) {
+        await this.files.writeAcks(segment.journal!, () => this.isNeeded(segment));
+      }
+    }
+  }
+
+  private async sync(isSyncingAcks: boolean, commit: number): Promise<void> {
+    const { syncMode } = this.options;
+    if (syncMode === 'always' || (syncMode === 'interval' && isSyncingAcks)) await this.files.syncLogs();
+    this.removals.noteSafe(commit);
+    if (isSyncingAcks && syncMode !== 'os') {
+      await this.files.syncAcks();
+      await this.removals.settled();
+    }
+    if (syncMode === 'interval' && this.files.hasUnsyncedLogs) this.armLeisure();
+  }
+
+  /**
+   * Whether the commit under way has to write to a segment. If nobody needs it any more, it goes now: neither its
+   * messages nor its acks need a file. Asked while nothing is being written.
+   */
+  private isNeeded(segment: Segment): boolean {
+    if (this.isMakingRoom) {
+      this.isMakingRoom = false;
+      for (const held of [...this.held]) this.retireHeld(held);
+    } else this.retireHeld(segment);
+    return !segment.journal!.isRetired;
+  }
+
+  private retireHeld(segment: Segment): void {
+    const journal = segment.journal!;
+    // More than one: it is being compacted.
+    if (segment.live > 0 || !journal.isSealed || journal.commitsUnderWay !== 1) return;
+    journal.commitsUnderWay = 0;
+    this.held.delete(segment);
+    this.retire(segment);
+  }
+
+  /** The open segment goes if nobody needs it, with what it had for the next commit. */
+  private retireOpen(): void {
+    const segment = this.open;
+    if (segment === undefined || segment.live > 0) return;
+    const journal = segment.journal!;
+    if (journal.batchStart >= 0) this.noteDropped();
+    journal.batchStart = -1;
+    journal.batchRecords = 0;
+    journal.isSealed = true;
+    this.open = undefined;
+    this.retire(segment);
+  }
+
+  /** Whoever waits for the commit of what was dropped waits for nothing, but still for that commit. */
+  private noteDropped(): void {
+    this.hasDropped = true;
+    this.options.onDirty();
   }
 
   /** The batch under way is complete: its header is written, and its range is to be written. */

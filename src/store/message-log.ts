@@ -16,18 +16,20 @@
  *
  * Numbers are little-endian. The log knows bytes and positions only; what a payload means is its writer's affair.
  *
- * Transient records share segments that exist in memory only. Durable ones go to segments that are images of files
+ * Transient records share segments that exist in memory only, until that gets scarce (spill.ts). Durable ones go to segments that are images of files
  * (batch-format.ts adds batches and the ids of queues), written and synced by the `Journal`; once written, such a
  * segment may leave memory, and whoever wants to read it asks `isReadable` first.
  */
 import { allocateBlock, type ByteBlock, blockOver } from '../lib/bytes.js';
 import { SEGMENT_BYTES, SEGMENTS_IDLE_MAX } from '../lib/limits.js';
 import { targetsOffset } from './batch-format.js';
-import { Journal, type JournalOptions } from './journal.js';
+import { Journal } from './journal.js';
+import type { JournalOptions } from './journal-options.js';
 import { Residency } from './residency.js';
 import { RunFinder } from './run-finder.js';
 import { Segment } from './segment.js';
 import type { SegmentJournal } from './segment-journal.js';
+import { Spill, type SpillOptions } from './spill.js';
 
 export const RECORD_HEADER_BYTES = 8;
 
@@ -59,6 +61,7 @@ export class MessageLog {
   journal: Journal | undefined;
   private residency: Residency | undefined;
   private runFinder: RunFinder | undefined;
+  private spill: Spill | undefined;
   private readonly onBytesHeldChanged: ((bytesHeld: number) => void) | undefined;
 
   constructor(options: MessageLogOptions = {}) {
@@ -79,6 +82,7 @@ export class MessageLog {
       residentBytesMax,
       (byteCount) => this.changeHeld(byteCount),
       (segment) => this.journal!.retire(segment),
+      (segment) => this.spill!.read(segment),
     );
     this.runFinder = new RunFinder(options);
     this.journal = new Journal(
@@ -90,6 +94,24 @@ export class MessageLog {
       },
       (segment) => this.drop(segment),
     );
+  }
+
+  /** From now on transient segments give their memory up when it gets scarce. Needs a journal's residency. */
+  startSpill(options: SpillOptions): void {
+    this.spill = new Spill(
+      options,
+      () => this.heldBytes,
+      (segment) => this.residency!.evictSpilled(segment),
+    );
+  }
+
+  async stopSpill(): Promise<void> {
+    await this.spill?.close();
+  }
+
+  /** Whoever holds a record and reads it without asking first keeps its segment in memory (1), until it is done (-1). */
+  pin(position: number, change: 1 | -1): void {
+    this.segmentOf(position).pins += change;
   }
 
   /** Bytes held in segments, used or not: what the memory alarm watches. */
@@ -158,9 +180,9 @@ export class MessageLog {
 
   /** Whether a readable record can not be proven any more: it must not be delivered. */
   isDamaged(position: number): boolean {
-    const { journal } = this.segmentOf(position);
-    if (journal === undefined || journal.damaged.length === 0) return false;
-    return journal.isDamagedAt(offsetOf(position));
+    const { journal, isLost } = this.segmentOf(position);
+    if (journal === undefined) return isLost;
+    return journal.damaged.length > 0 && journal.isDamagedAt(offsetOf(position));
   }
 
   /** Reads the record in; calls back once it can be read. The caller holds a reference meanwhile. */
@@ -174,7 +196,7 @@ export class MessageLog {
    */
   readAhead(position: number): boolean {
     const segment = this.segmentOf(position);
-    return segment.isPermanent || this.residency!.readAhead(segment, offsetOf(position));
+    return segment.readableEnd >= segment.end || this.residency!.readAhead(segment, offsetOf(position));
   }
 
   /** Reads `next` in while `position` is read, unless the one would push the other out. */
@@ -257,6 +279,7 @@ export class MessageLog {
   adopt(bytes: Buffer): number {
     const segment = this.addSegment(blockOver(bytes));
     segment.end = bytes.byteLength;
+    this.spill?.add(segment);
     segment.view.setUint32(0, bytes.byteLength, true);
     segment.view.setUint32(4, bytes.byteLength - RECORD_HEADER_BYTES, true);
     return segment.slot * OFFSET_UNITS;
@@ -318,6 +341,7 @@ export class MessageLog {
     this.segments[segment.slot] = undefined;
     this.freeSlots.push(segment.slot);
     this.residency?.remove(segment);
+    this.spill?.remove(segment);
     if (segment.bytes.byteLength === this.segmentBytes && this.idleBlocks.length < SEGMENTS_IDLE_MAX) {
       this.idleBlocks.push(segment.block);
     }
@@ -327,6 +351,7 @@ export class MessageLog {
   private roll(): Segment {
     const full = this.open;
     this.open = this.openSegment();
+    this.spill?.add(full);
     // Everything in it may have gone while it was open: its end was then set back, unless a record was under way.
     if (full.live === 0) this.retire(full);
     return this.open;
@@ -335,6 +360,7 @@ export class MessageLog {
   private appendAlone(recordLength: number, payloadLength: number): number {
     const segment = this.addSegment(allocateBlock(recordLength));
     segment.end = recordLength;
+    this.spill?.add(segment);
     segment.view.setUint32(0, recordLength, true);
     segment.view.setUint32(4, payloadLength, true);
     return segment.slot * OFFSET_UNITS;
@@ -355,6 +381,7 @@ export class MessageLog {
   private changeHeld(byteCount: number): void {
     this.heldBytes += byteCount;
     this.onBytesHeldChanged?.(this.heldBytes);
+    if (byteCount > 0) this.spill?.onGrowth();
   }
 }
 

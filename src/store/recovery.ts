@@ -17,8 +17,8 @@ import {
 } from './batch-format.js';
 import { readHint } from './hint-files.js';
 import { type Hint, type HintSection, offsetsOf } from './hint-format.js';
-import type { JournalState } from './journal.js';
 import { acksPath, segmentNumberOf, segmentPath } from './journal-files.js';
+import type { JournalState } from './journal-options.js';
 import type { MessageLog, RecordRun } from './message-log.js';
 import { readFile } from './read-file.js';
 import type { Segment } from './segment.js';

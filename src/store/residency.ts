@@ -1,5 +1,5 @@
 /**
- * Which durable segments are in memory: the newest, and what is being read. Past a budget the least recently used
+ * Which segments with files are in memory: the newest, and what is being read. Past a budget the least recently used
  * ones that are whole in their files leave, with a hint (hint-format.ts) of what they hold. Who needs a record asks
  * for it, and the batches around it are read back, off the event loop, and proven before anything of them can be
  * delivered.
@@ -8,7 +8,7 @@
  *                      ^ readableStart   ^ readableEnd
  *
  * What is readable of a segment is one stretch of whole batches. It grows by merged blocks, in both directions; a
- * segment without a hint is read whole, since only its hint tells where its batches begin.
+ * segment without a hint is read whole, since only its hint tells where its batches begin; so is a spilled one.
  */
 import { blockOver } from '../lib/bytes.js';
 import { type FileSystem, type OpenFile, readFully } from '../lib/file-system.js';
@@ -43,23 +43,29 @@ export class Residency {
   private readonly blockBytes: number;
   private readonly changeHeld: (byteCount: number) => void;
   private readonly retire: (segment: Segment) => void;
+  private readonly readSpilled: (segment: Segment) => Promise<Buffer>;
   /** In memory, least recently used first. */
   private readonly resident = new Set<Segment>();
   private residentBytes = 0;
   private readonly requests = new Map<Segment, Request[]>();
 
-  /** @param retire called when a segment may have lost its last reference while its files were at work */
+  /**
+   * @param retire called when a segment may have lost its last reference while its files were at work
+   * @param readSpilled reads a transient segment back
+   */
   constructor(
     options: ResidencyOptions,
     budgetBytes: number,
     changeHeld: (byteCount: number) => void,
     retire: (segment: Segment) => void,
+    readSpilled: (segment: Segment) => Promise<Buffer>,
   ) {
     this.options = options;
     this.blockBytes = options.readBlockBytes ?? READ_BLOCK_BYTES;
     this.budgetBytes = budgetBytes;
     this.changeHeld = changeHeld;
     this.retire = retire;
+    this.readSpilled = readSpilled;
   }
 
   /** A segment came into memory. */
@@ -100,6 +106,7 @@ export class Residency {
 
   /** Reads a record of a segment in before its reader is done with `current`, if there is room for both. */
   prefetch(segment: Segment, recordOffset: number, current: Segment): void {
+    this.touch(current);
     if (current.heldBytes + segment.end > this.budgetBytes || this.requests.has(segment)) return;
     this.load(segment, recordOffset, () => {});
   }
@@ -145,7 +152,11 @@ export class Residency {
 
   private async read(segment: Segment, recordOffset: number): Promise<void> {
     const { fileSystem, directory } = this.options;
-    const journal = segment.journal!;
+    const { journal } = segment;
+    if (journal === undefined) {
+      const bytes = await this.readSpilled(segment);
+      return this.place(segment, blockOver(bytes), 0, Number.POSITIVE_INFINITY, bytes.length);
+    }
     if (journal.isHinted && journal.batchStarts === undefined) {
       const hint = await readHint(fileSystem, directory, journal.number);
       if (hint?.logBytes === segment.end) journal.batchStarts = hint.batchStarts;
@@ -251,18 +262,30 @@ export class Residency {
     this.add(segment);
   }
 
+  /** A transient segment has been written to a file. */
+  evictSpilled(segment: Segment): void {
+    this.changeHeld(-segment.heldBytes);
+    segment.evict();
+  }
+
   private evictOverBudget(newest: Segment): void {
     for (const segment of this.resident) {
       if (this.residentBytes <= this.budgetBytes) return;
-      const { isSealed, unwrittenRanges, commitsUnderWay } = segment.journal!;
-      if (segment === newest || !isSealed || unwrittenRanges > 0 || commitsUnderWay > 0) continue;
+      if (segment === newest || !canLeave(segment)) continue;
       this.remove(segment);
-      void this.hint(segment);
+      if (segment.journal !== undefined) {
+        void this.hint(segment);
+        segment.journal.batchStarts = undefined;
+      }
       this.changeHeld(-segment.heldBytes);
       segment.evict();
-      segment.journal!.batchStarts = undefined;
     }
   }
+}
+
+function canLeave({ journal, pins }: Segment): boolean {
+  if (journal === undefined) return pins === 0;
+  return journal.isSealed && journal.unwrittenRanges === 0 && journal.commitsUnderWay === 0;
 }
 
 function isReadable(segment: Segment, recordOffset: number): boolean {

@@ -1,6 +1,7 @@
 /** The files of the segments: made, written, synced and removed on behalf of the journal. */
 import { type FileSystem, type OpenFile, writeFully } from '../lib/file-system.js';
 import { encodeAcks } from './ack-format.js';
+import { type DiskPatience, syncBytes } from './disk-patience.js';
 import { removeHint } from './hint-files.js';
 import { acksPath, segmentPath } from './journal-files.js';
 import type { SegmentJournal } from './segment-journal.js';
@@ -8,8 +9,7 @@ import type { SegmentJournal } from './segment-journal.js';
 export interface SegmentFilesOptions {
   readonly fileSystem: FileSystem;
   readonly directory: string;
-  /** The disk is full (true), or takes writes again. */
-  readonly onFull: (isFull: boolean) => void;
+  readonly patience: DiskPatience;
 }
 
 export class SegmentFiles {
@@ -17,8 +17,8 @@ export class SegmentFiles {
   private readonly open = new Set<OpenFile>();
   private readonly unsyncedLogs = new Set<OpenFile>();
   private readonly unsyncedAcks = new Set<OpenFile>();
-  private isWaiting = true;
-  private wakeUp: () => void = () => {};
+  /** Files were made since the directory was last synced. */
+  private hasNewNames = false;
 
   constructor(options: SegmentFilesOptions) {
     this.options = options;
@@ -32,24 +32,39 @@ export class SegmentFiles {
     return this.unsyncedLogs.size + this.unsyncedAcks.size > 0;
   }
 
-  /** Writes `bytes[start..end)` of a segment to the same place in its file, which is made with its first range. */
-  async writeRange(journal: SegmentJournal, bytes: Buffer, start: number, end: number): Promise<void> {
-    journal.file ??= await this.create(segmentPath(this.options.directory, journal.number));
-    const { file } = journal;
-    await this.writePatiently(file, bytes, start, end - start, start);
-    this.unsyncedLogs.add(file);
+  /**
+   * Writes `bytes[start..end)` of a segment to the same place in its file, which is made with its first range.
+   * @param isNeeded asked before each try: on a full disk the segment may be gone before there is room for it
+   */
+  async writeRange(
+    journal: SegmentJournal,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    isNeeded: () => boolean,
+  ): Promise<void> {
+    await this.options.patience.attempt(async () => {
+      if (!isNeeded()) return;
+      journal.file ??= await this.create(segmentPath(this.options.directory, journal.number));
+      await this.syncNames();
+      await writeFully(journal.file, bytes, start, end - start, start);
+      this.unsyncedLogs.add(journal.file);
+    });
     journal.unwrittenRanges--;
   }
 
-  /** Writes the acks noted for a segment behind those its ack file has. */
-  async writeAcks(journal: SegmentJournal): Promise<void> {
+  /** Writes the acks noted for a segment behind those its ack file has; `isNeeded` as for ranges. */
+  async writeAcks(journal: SegmentJournal, isNeeded: () => boolean): Promise<void> {
     const taken = journal.takeAcks();
-    journal.ackFile ??= await this.openAcks(journal);
-    const file = journal.ackFile;
-    const bytes = encodeAcks(taken, journal.ackFileEnd);
-    await this.writePatiently(file, bytes, 0, bytes.length, journal.ackFileEnd);
-    journal.ackFileEnd += bytes.length;
-    this.unsyncedAcks.add(file);
+    await this.options.patience.attempt(async () => {
+      if (!isNeeded()) return;
+      journal.ackFile ??= await this.openAcks(journal);
+      await this.syncNames();
+      const bytes = encodeAcks(taken, journal.ackFileEnd);
+      await writeFully(journal.ackFile, bytes, 0, bytes.length, journal.ackFileEnd);
+      journal.ackFileEnd += bytes.length;
+      this.unsyncedAcks.add(journal.ackFile);
+    });
   }
 
   async syncLogs(): Promise<void> {
@@ -58,17 +73,6 @@ export class SegmentFiles {
 
   async syncAcks(): Promise<void> {
     await sync(this.unsyncedAcks);
-  }
-
-  /** Tries a write again that found the disk full. */
-  retry(): void {
-    this.wakeUp();
-  }
-
-  /** From now on a full disk is an error. */
-  stopWaiting(): void {
-    this.isWaiting = false;
-    this.wakeUp();
   }
 
   /** The log of a sealed segment was replaced: the old file is let go. */
@@ -80,17 +84,19 @@ export class SegmentFiles {
 
   /** The log goes first: acks without their log are harmless, a log without its acks would come back. */
   async remove(journal: SegmentJournal): Promise<void> {
-    const { fileSystem, directory } = this.options;
+    const { fileSystem, directory, patience } = this.options;
     const log = segmentPath(directory, journal.number);
     const acks = acksPath(directory, journal.number);
     for (const file of [journal.file, journal.ackFile]) if (file !== undefined) await this.close(file);
+    // Where nothing is overwritten in place, even a removal can find the disk full.
     if (await fileSystem.exists(log)) {
-      await fileSystem.unlink(log);
+      await patience.attempt(() => fileSystem.unlink(log));
       // Names reach the disk in any order, or not at all.
-      await fileSystem.syncDirectory(directory);
+      await patience.attempt(() => fileSystem.syncDirectory(directory));
     }
-    if (await fileSystem.exists(acks)) await fileSystem.unlink(acks);
-    await removeHint(fileSystem, directory, journal.number);
+    if (await fileSystem.exists(acks)) await patience.attempt(() => fileSystem.unlink(acks));
+    await patience.attempt(() => removeHint(fileSystem, directory, journal.number));
+    patience.retry();
   }
 
   async closeAll(): Promise<void> {
@@ -105,10 +111,9 @@ export class SegmentFiles {
   }
 
   private async create(path: string): Promise<OpenFile> {
-    const { fileSystem, directory } = this.options;
-    const file = await fileSystem.open(path, 'create');
+    const file = await this.options.fileSystem.open(path, 'create');
     this.open.add(file);
-    await fileSystem.syncDirectory(directory);
+    this.hasNewNames = true;
     return file;
   }
 
@@ -122,41 +127,17 @@ export class SegmentFiles {
     return file;
   }
 
-  /** A full disk is waited for: what was begun is written again at the same place, nothing is confirmed meanwhile. */
-  private async writePatiently(
-    file: OpenFile,
-    bytes: Uint8Array,
-    offset: number,
-    length: number,
-    position: number,
-  ): Promise<void> {
-    let wasFull = false;
-    for (;;) {
-      try {
-        await writeFully(file, bytes, offset, length, position);
-        if (wasFull) this.options.onFull(false);
-        return;
-      } catch (error) {
-        if (!isFullDisk(error) || !this.isWaiting) throw error;
-        if (!wasFull) this.options.onFull(true);
-        wasFull = true;
-        await new Promise<void>((resolve) => {
-          this.wakeUp = resolve;
-        });
-      }
-    }
+  private async syncNames(): Promise<void> {
+    if (!this.hasNewNames) return;
+    await this.options.fileSystem.syncDirectory(this.options.directory);
+    this.hasNewNames = false;
   }
 }
 
 /** An error from fdatasync is final: what it was about may be gone, and a second one would say nothing. */
 async function sync(files: Set<OpenFile>): Promise<void> {
   for (const file of files) {
-    await file.dataSync();
+    await syncBytes(file);
     files.delete(file);
   }
-}
-
-function isFullDisk(error: unknown): boolean {
-  const code = (error as { code?: string }).code;
-  return code === 'ENOSPC' || code === 'EDQUOT';
 }

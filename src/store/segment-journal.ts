@@ -44,6 +44,8 @@ export class SegmentJournal {
   isSealed = false;
   /** Its files are on their way out: once only, or its slot would be given to two others. */
   isRetired = false;
+  /** The commit that must be safe before its files may go. */
+  removableFrom = 0;
   /** Commits under way that read its memory or write its file. */
   commitsUnderWay = 0;
   private acks = Buffer.allocUnsafe(0);

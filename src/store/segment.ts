@@ -21,6 +21,10 @@ export class Segment {
   end = 0;
   /** References to records of this segment; at zero nothing of it is needed any more. */
   live = 0;
+  /** Holders that read or change records of it without asking first: it stays in memory. */
+  pins = 0;
+  /** It is not what it was when it left memory: nothing of it may be delivered. */
+  isLost = false;
   /** What belongs to its file; undefined for a transient segment. */
   readonly journal: SegmentJournal | undefined;
 
@@ -36,11 +40,6 @@ export class Segment {
   /** Whether some of it is in memory. */
   get isResident(): boolean {
     return this.block !== NOWHERE;
-  }
-
-  /** Whether it can never leave memory. */
-  get isPermanent(): boolean {
-    return this.journal === undefined;
   }
 
   /** Gives its memory up: the file has it all. */

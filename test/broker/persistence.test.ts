@@ -15,6 +15,8 @@ import {
   publish,
 } from '../helpers/durable-broker.js';
 
+const { EMPTY } = FieldTable;
+
 /** Ends the broker by a power cut once everything is quiet, and opens its data directory again. */
 async function restart(durable: DurableBroker): Promise<DurableBroker> {
   await durable.settle();
@@ -64,6 +66,41 @@ function definitionsOf({ virtualHost }: DurableBroker): string[] {
 const argumentsOf = (args: FieldTable): string => JSON.stringify(args.entries);
 
 describe('definitions', () => {
+  it('survive: exchanges that choose, and what they chose', async () => {
+    const first = await openDurable(new SimulatedFileSystem());
+    const { virtualHost } = first;
+    const types: readonly (readonly [type: string, key: string, entries: readonly FieldEntry[]])[] = [
+      ['x-consistent-hash', '3', []],
+      ['x-consistent-hash', '3', [['hash-property', longstr('message_id')]]],
+      ['x-modulus-hash', 'any', []],
+      ['x-random', 'any', []],
+      ['x-local-random', '', []],
+    ];
+    for (const [i, [type, key, entries]] of types.entries()) {
+      const exchange = declareExchange(virtualHost, `${i}`, type, { entries });
+      // Not in the order of their names.
+      for (const j of [2, 0, 3, 1])
+        virtualHost.bind(exchange, declareQueue(virtualHost, `${i}-${j}`), key, EMPTY);
+    }
+    /** Where messages go whose routing keys and ids differ. */
+    const places = (durable: DurableBroker, name: string) =>
+      Array.from({ length: 200 }, (_, i) => {
+        const { router } = durable.virtualHost;
+        const route = router.route(durable.virtualHost.exchangeNamed(name), {
+          routingKeys: [`key ${i}`],
+          headers: () => EMPTY,
+          properties: () => ({ messageId: `id ${i}` }),
+          keptBy: () => {},
+        });
+        return route.map((queue) => queue.name).join();
+      });
+    const before = definitionsOf(first);
+    const second = await restart(first);
+    expect(definitionsOf(second)).toEqual(before);
+    for (const name of ['0', '1', '2']) expect(places(second, name)).toEqual(places(first, name));
+    for (const name of ['0', '1', '2', '3', '4']) expect(new Set(places(second, name)).size).toBe(4);
+  });
+
   it('survive: exchanges, queues, bindings of both kinds, with their arguments', async () => {
     const first = await openDurable(new SimulatedFileSystem());
     const { virtualHost } = first;

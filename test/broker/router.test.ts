@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FieldTable } from '../../src/amqp/field-table.js';
-import { longstr } from '../../src/amqp/field-value.js';
+import { type FieldValue, longstr } from '../../src/amqp/field-value.js';
 import type { BrokerExchange, RouteTarget } from '../../src/broker/router.js';
 import type { VirtualHost } from '../../src/broker/virtual-host.js';
 import { ROUTES_CACHED_MAX } from '../../src/lib/limits.js';
@@ -28,7 +28,12 @@ class Bench {
   /** Names of the queues a message goes to, sorted. */
   route(exchange: BrokerExchange, keys: string | readonly string[], headers = EMPTY): string[] {
     const routingKeys = typeof keys === 'string' ? [keys] : keys;
-    const route = this.host.router.route(exchange, { routingKeys, headers: () => headers });
+    const route = this.host.router.route(exchange, {
+      routingKeys,
+      headers: () => headers,
+      properties: () => ({ headers }),
+      keptBy: () => {},
+    });
     return route.map(({ name }) => name).sort();
   }
 
@@ -63,6 +68,18 @@ describe('Router', () => {
     const x = t.exchange('x');
     for (const name of ['a', 'b', 'c']) t.bind(x, t.queue(name), name);
     expect(t.route(x, ['a', 'c', 'd'])).toEqual(['a', 'c']);
+  });
+
+  it('lets an exchange choose once for all keys of a message', () => {
+    const t = new Bench();
+    for (const type of ['x-consistent-hash', 'x-modulus-hash', 'x-random', 'x-local-random']) {
+      const x = t.exchange(type, type);
+      const key = type === 'x-local-random' ? '' : '1';
+      for (let i = 0; i < 8; i++) t.bind(x, t.queue(`${type}-${i}`), key);
+      for (let i = 0; i < 50; i++) expect(t.route(x, [`k${i}`, `cc${i}`, `bcc${i}`])).toHaveLength(1);
+    }
+    const hash = t.host.exchangeNamed('x-consistent-hash');
+    for (let i = 0; i < 50; i++) expect(t.route(hash, ['first', `cc${i}`])).toEqual(t.route(hash, 'first'));
   });
 
   it('ends on cycles of exchanges, a binding to itself included', () => {
@@ -197,6 +214,21 @@ describe('a remembered route', () => {
     const first = t.exchange('headers-first', 'headers', 'x');
     expect(t.route(first, 'k', args)).toEqual(['a']);
     expect(t.recalled(first, 'k')).toBeUndefined();
+  });
+
+  it('passes through a choice that the key decides, and through no other', () => {
+    const t = new Bench();
+    const isRemembered = (type: string, key: string, ...entries: [string, FieldValue][]) => {
+      const x = addExchange(t.host, `${type} ${entries.length}`, type, { arguments: entries });
+      t.bind(x, t.queue(x.name), key);
+      expect(t.route(x, 'k')).toEqual([x.name]);
+      return t.recalled(x, 'k') !== undefined;
+    };
+    expect(isRemembered('x-consistent-hash', '1')).toBe(true);
+    expect(isRemembered('x-modulus-hash', '')).toBe(true);
+    expect(isRemembered('x-consistent-hash', '1', ['hash-header', longstr('h')])).toBe(false);
+    expect(isRemembered('x-random', '')).toBe(false);
+    expect(isRemembered('x-local-random', '')).toBe(false);
   });
 
   it('is one of a bounded number', () => {

@@ -6,6 +6,7 @@ import type { BrokerConfig, DefaultableOption, UserConfig } from '../../src/brok
 import { UnknownNameError } from '../../src/broker/configured-definitions.js';
 import { SimulatedFileSystem } from '../../src/lib/simulated-file-system.js';
 import { type DefinitionRecord, DefinitionsLog, readDefinitions } from '../../src/store/definitions-log.js';
+import { DiskPatience } from '../../src/store/disk-patience.js';
 import {
   DATA_DIRECTORY,
   type DurableBroker,
@@ -77,6 +78,7 @@ async function diskWith(records: readonly DefinitionRecord[]): Promise<Simulated
     fileSystem: disk,
     directory: DATA_DIRECTORY,
     snapshot: () => records,
+    patience: new DiskPatience(() => {}),
     onFatal: (error) => {
       throw error;
     },

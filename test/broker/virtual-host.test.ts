@@ -235,7 +235,12 @@ describe('a queue', () => {
   it('of a reply consumer is reached by its name only, and not listed', () => {
     const { host } = bench();
     const queue = host.addReplyQueue('amq.rabbitmq.reply-to.1');
-    const request = { routingKeys: ['amq.rabbitmq.reply-to.1'], headers: () => EMPTY };
+    const request = {
+      routingKeys: ['amq.rabbitmq.reply-to.1'],
+      headers: () => EMPTY,
+      properties: () => ({}),
+      keptBy: () => {},
+    };
     expect(host.hasReplyQueue('amq.rabbitmq.reply-to.1')).toBe(true);
     expect(host.router.route(host.exchangeNamed(''), request)).toEqual([queue]);
     expect(host.queues.size).toBe(0);

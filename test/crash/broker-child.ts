@@ -23,8 +23,8 @@ export class BrokerChild {
   private onListening: (port: number) => void = () => {};
   private isExpectedToEnd = false;
 
-  private constructor(directory: string) {
-    this.child = spawn(process.execPath, [MAIN_PATH, ...startArguments(directory)], {
+  private constructor(directory: string, options: readonly string[] = []) {
+    this.child = spawn(process.execPath, [MAIN_PATH, ...startArguments(directory), ...options], {
       stdio: ['ignore', 'pipe', 'pipe'],
       // Variables of this name are options of the broker; those of the tests are none.
       env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LEVERET_'))),
@@ -38,10 +38,14 @@ export class BrokerChild {
     this.child.stderr!.on('data', (text: Buffer) => this.errorLines.push(text.toString().trimEnd()));
   }
 
-  /** Starts a broker and waits for its listener. @throws Error with what it logged, if it does not come up */
-  static async start(directory: string): Promise<BrokerChild> {
+  /**
+   * Starts a broker and waits for its listener.
+   * @param options more of the command line
+   * @throws Error with what it logged, if it does not come up
+   */
+  static async start(directory: string, options: readonly string[] = []): Promise<BrokerChild> {
     const startedAtMs = performance.now();
-    const broker = new BrokerChild(directory);
+    const broker = new BrokerChild(directory, options);
     let limit: NodeJS.Timeout | undefined;
     const listening = new Promise<number | string>((resolve) => {
       broker.onListening = resolve;

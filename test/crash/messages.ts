@@ -1,6 +1,6 @@
 /** The messages of a crash test on the wire: who published them, which number, and the checksum of the body. */
 import { createHash } from 'node:crypto';
-import type { ConsumeMessage, Options } from 'amqplib';
+import type { ConsumeMessage, GetMessage, Options } from 'amqplib';
 import type { Arrival, Entry } from './ledger.js';
 
 export function checksumOf(body: Buffer): string {
@@ -17,7 +17,7 @@ export function propertiesOf(entry: Entry): Options.Publish {
   };
 }
 
-export function arrivalOf(queue: string, message: ConsumeMessage): Arrival {
+export function arrivalOf(queue: string, message: ConsumeMessage | GetMessage): Arrival {
   const headers = new Map<string, unknown>(Object.entries(message.properties.headers ?? {}));
   const publisher = headers.get('publisher');
   const sequence = headers.get('sequence');

@@ -3,14 +3,31 @@ import { FieldTable } from '../../src/amqp/field-table.js';
 import { directExchange } from '../../src/exchanges/direct.js';
 import { fanoutExchange } from '../../src/exchanges/fanout.js';
 import { exchangeTypes } from '../../src/exchanges/registry.js';
-import { describeExchangeContract } from './exchange-contract.js';
+import { describeExchangeContract, type ExchangeTraits } from './exchange-contract.js';
 import { destination, exchangeOf, message, namesOf } from './messages.js';
 
-for (const type of exchangeTypes.values()) describeExchangeContract(type);
+const TRAITS: Readonly<Record<string, ExchangeTraits>> = {
+  'x-consistent-hash': { bindingKeys: ['1', '2', '30'], picksOne: true },
+  'x-modulus-hash': { picksOne: true },
+  'x-random': { picksOne: true },
+  'x-local-random': { bindingKeys: [''], picksOne: true },
+};
+
+for (const type of exchangeTypes.values()) describeExchangeContract(type, TRAITS[type.name]);
 
 describe('exchange types', () => {
-  it('are the four of AMQP', () => {
-    expect([...exchangeTypes.keys()].sort()).toEqual(['direct', 'fanout', 'headers', 'topic']);
+  it('are the four of AMQP and those of RabbitMQ', () => {
+    expect([...exchangeTypes.keys()].sort()).toEqual([
+      'direct',
+      'fanout',
+      'headers',
+      'topic',
+      'x-consistent-hash',
+      'x-local-random',
+      'x-modulus-hash',
+      'x-random',
+      'x-recent-history',
+    ]);
   });
 
   it('direct matches the equal key only', () => {

@@ -6,19 +6,23 @@ import { directExchange } from '../../src/exchanges/direct.js';
 import { Exchange } from '../../src/exchanges/exchange.js';
 import type { ExchangeTypeDefinition } from '../../src/exchanges/exchange-type.js';
 import { headersExchange } from '../../src/exchanges/headers.js';
+import { SeededRandom } from '../../src/lib/random.js';
 import { destination, exchangeOf, tableOf } from './messages.js';
 
 describe('Exchange', () => {
   it('has the properties it was declared with', () => {
     const args = tableOf(['alternate-exchange', longstr('unrouted')]);
-    const exchange = new Exchange({
-      name: 'orders',
-      type: directExchange,
-      durable: false,
-      autoDelete: true,
-      internal: true,
-      arguments: args,
-    });
+    const exchange = new Exchange(
+      {
+        name: 'orders',
+        type: directExchange,
+        durable: false,
+        autoDelete: true,
+        internal: true,
+        arguments: args,
+      },
+      new SeededRandom(1),
+    );
     expect(exchange).toMatchObject({
       name: 'orders',
       typeName: 'direct',

@@ -197,7 +197,7 @@ describe('headers exchanges', () => {
     const headers = (): FieldTable => {
       throw new Error('decoded');
     };
-    expect(namesOf(matcher, { routingKey: 'a', headers })).toEqual([]);
+    expect(namesOf(matcher, { ...message('a'), headers })).toEqual([]);
   });
 
   it.each<[FieldValue, string]>([
@@ -216,7 +216,7 @@ describe('headers exchanges', () => {
     const { matcher } = exchangeOf(headersExchange);
     let thrown: unknown;
     try {
-      matcher.validateBinding('', tableOf(['x-match', value]));
+      matcher.validateBinding('', tableOf(['x-match', value]), destination('q'));
     } catch (error) {
       thrown = error;
     }

@@ -3,6 +3,7 @@ import { FieldTable } from '../../src/amqp/field-table.js';
 import { IMAGE_PERSISTENT, readImage } from '../../src/amqp/message-image.js';
 import { Broker } from '../../src/broker/broker.js';
 import { BROKER_CONFIG_DEFAULTS, type BrokerConfig } from '../../src/broker/broker-config.js';
+import type { ExchangeHistory } from '../../src/broker/exchange-history.js';
 import { writeMessage } from '../../src/broker/message-writer.js';
 import { openPersistence, type Persistence } from '../../src/broker/persistence.js';
 import type { VirtualHost } from '../../src/broker/virtual-host.js';
@@ -44,6 +45,7 @@ export interface DurableBroker {
 export interface DurableBrokerOptions {
   readonly segmentBytes?: number;
   readonly residentBytesMax?: number;
+  readonly memoryLimitBytes?: number;
   readonly syncMode?: SyncMode;
   readonly onFatal?: (error: unknown) => void;
   /** Without it there are no users, which most tests have no need of. */
@@ -71,7 +73,11 @@ export async function openDurable(
   };
   const logger: Logger = { debug: () => {}, info: () => {}, warn: complain, error: complain };
   const broker = new Broker({
-    config: { ...BROKER_CONFIG_DEFAULTS, memoryLimitBytes: 1e9, ...(options.config ?? { users: [] }) },
+    config: {
+      ...BROKER_CONFIG_DEFAULTS,
+      memoryLimitBytes: options.memoryLimitBytes ?? 1e9,
+      ...(options.config ?? { users: [] }),
+    },
     clock,
     random: new SeededRandom(options.seed ?? 1),
     logger,
@@ -135,11 +141,14 @@ export function publish(
   const exchangeName = options.exchange ?? '';
   const isPersistent = options.isPersistent ?? true;
   const exchange = virtualHost.exchangeNamed(exchangeName);
+  const histories: ExchangeHistory[] = [];
   const route = virtualHost.router.route(exchange, {
     routingKeys: [routingKey],
     headers: () => FieldTable.EMPTY,
+    properties: () => ({}),
+    keptBy: (history) => histories.push(history),
   });
-  if (route.length === 0) return 0;
+  if (route.length === 0 && histories.length === 0) return 0;
   const position = writeMessage(
     broker.log,
     {
@@ -153,6 +162,7 @@ export function publish(
     },
     route,
   );
+  for (const history of histories) history.add(position);
   broker.log.retain(position, route.length);
   for (const queue of route) queue.publish(position);
   return isPersistent && route.some(({ durable }) => durable) ? broker.log.journal!.nextCommit : 0;

@@ -1,6 +1,7 @@
 /** A message log with a journal on a simulated disk; the test decides when a commit starts. */
 import { ManualClock } from '../../src/lib/manual-clock.js';
 import { SimulatedFileSystem } from '../../src/lib/simulated-file-system.js';
+import { DiskPatience } from '../../src/store/disk-patience.js';
 import type { Journal } from '../../src/store/journal.js';
 import { MessageLog } from '../../src/store/message-log.js';
 import { findSegments, recoverSegments } from '../../src/store/recovery.js';
@@ -59,7 +60,7 @@ export async function openJournal(
       inspect: () => false,
       readBlockBytes: options.readBlockBytes ?? 1_000_000,
       onDirty: () => {},
-      onFull: (isFull) => full.push(isFull),
+      patience: new DiskPatience((isFull) => full.push(isFull)),
       onFatal: (error) => fatal.push(error),
       onDamage: (segmentNumber, start, end) => damage.push([segmentNumber, start, end]),
     },

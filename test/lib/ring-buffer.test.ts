@@ -26,6 +26,7 @@ describe('RingBuffer', () => {
           }
           expect(ring.length).toBe(model.length);
           expect(ring.peek()).toBe(model[0]);
+          for (let i = -1; i <= model.length; i++) expect(ring.at(i)).toBe(model[i]);
         }
         while (model.length > 0) expect(ring.shift()).toBe(model.shift());
         expect(ring.shift()).toBeUndefined();

@@ -7,9 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DiskFault } from '../../src/lib/disk-faults.js';
 import { type OpenFile, replaceFile, writeFully } from '../../src/lib/file-system.js';
 import { NodeFileSystem } from '../../src/lib/node-file-system.js';
-import { type DiskFault, PowerCutError, SimulatedFileSystem } from '../../src/lib/simulated-file-system.js';
+import { PowerCutError, SimulatedFileSystem } from '../../src/lib/simulated-file-system.js';
 import { contentOf, fileSystemContract, readFile, writeFile } from './file-system-contract.js';
 
 const SEEDS = Array.from({ length: 300 }, (_, seed) => seed);

@@ -146,6 +146,12 @@ const DECLARATIONS: readonly Row[] = [
     answers: everywhere("PRECONDITION_FAILED - unknown exchange type 'nonsense'"),
   },
   {
+    what: 'an exchange of type x-local-random',
+    ask: async (target) =>
+      answerTo(await target.openChannel(), 'exchange.declare', { exchange: 'x', type: 'x-local-random' }),
+    answers: in4x('exchange.declare-ok', "PRECONDITION_FAILED - unknown exchange type 'x-local-random'"),
+  },
+  {
     what: 'a queue without permission',
     ask: (target) => asNobody(target, 'queue.declare', { queue: 'other', durable: true }),
     answers: everywhere(

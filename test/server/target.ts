@@ -4,7 +4,8 @@
  * 3.10 is known to differ from 4.2 a test names both with `byGeneration`; Leveret is held to 4.2.
  * The oracle needs, besides guest: virtual hosts `closed` (guest not permitted), `one` and `two` (guest permitted),
  * a user `nobody` without permissions, and a user `limited` with those of `permissions.test.ts`; the passwords are
- * the names.
+ * the names. For `plugin-exchanges.test.ts` it needs the plugins rabbitmq_consistent_hash_exchange,
+ * rabbitmq_random_exchange, rabbitmq_recent_history_exchange and rabbitmq_sharding.
  */
 import { BROKER_CONFIG_DEFAULTS, type BrokerConfig } from '../../src/broker/broker-config.js';
 import type { Logger } from '../../src/lib/logger.js';

@@ -162,4 +162,27 @@ describe('a segment that is mostly dead', () => {
       await third.persistence.close();
     }
   });
+
+  it('stays as it is on a full disk, with nothing left beside it, until there is room', async () => {
+    const disk = new SimulatedFileSystem(3);
+    const t = await Bench.open(disk);
+    for (let i = 0; i < MESSAGES; i++) t.publish(`message ${i}`);
+    await t.settle();
+    await t.consumeMost();
+    t.broker.clock.advance(1_000);
+    await t.settle();
+    const before = await sizeOf(disk);
+    const names = await disk.list('/data/messages');
+    // Less than what is needed of a segment.
+    disk.capacityBytes -= (await disk.freeBytes('/data')) - 200;
+    await t.letTimePass();
+    expect([await sizeOf(disk), await disk.list('/data/messages')]).toEqual([before, names]);
+    expect(await disk.freeBytes('/data')).toBe(200);
+    disk.capacityBytes += SEGMENT_BYTES;
+    await t.letTimePass();
+    expect(await sizeOf(disk)).toBeLessThan(SEGMENT_BYTES + before / 5);
+    expect(await t.drain()).toEqual(KEPT);
+    await t.persistence.close();
+    expect(t.fatalErrors).toEqual([]);
+  });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SimulatedFileSystem } from '../../src/lib/simulated-file-system.js';
 import { NewerFormatError } from '../../src/store/batch-format.js';
 import { type DefinitionRecord, DefinitionsLog, readDefinitions } from '../../src/store/definitions-log.js';
+import { DiskPatience } from '../../src/store/disk-patience.js';
 import { microtasks } from '../helpers/durable-broker.js';
 
 const DIRECTORY = '/data';
@@ -11,21 +12,32 @@ const PATH = '/data/definitions.log';
 interface Writer {
   readonly log: DefinitionsLog;
   readonly fatal: unknown[];
+  /** What was told of a full disk. */
+  readonly full: boolean[];
+  readonly patience: DiskPatience;
   /** The state the log takes its snapshots of. */
   readonly state: DefinitionRecord[];
 }
 
-async function open(disk: SimulatedFileSystem, state: DefinitionRecord[] = []): Promise<Writer> {
+async function open(
+  disk: SimulatedFileSystem,
+  state: DefinitionRecord[] = [],
+  reserveBytes = 0,
+): Promise<Writer> {
   await disk.makeDirectory(DIRECTORY);
   const fatal: unknown[] = [];
+  const full: boolean[] = [];
+  const patience = new DiskPatience((isFull) => full.push(isFull));
   const log = new DefinitionsLog({
     fileSystem: disk,
     directory: DIRECTORY,
     snapshot: () => state,
+    patience,
+    reserveBytes,
     onFatal: (error) => fatal.push(error),
   });
   await log.open();
-  return { log, fatal, state };
+  return { log, fatal, full, patience, state };
 }
 
 const record = (name: string): DefinitionRecord => ({ t: 'queue', name });
@@ -83,7 +95,7 @@ describe('the definitions log', () => {
   it('is empty in a new directory', async () => {
     const disk = new SimulatedFileSystem();
     await disk.makeDirectory(DIRECTORY);
-    expect(await readDefinitions(disk, DIRECTORY)).toEqual({ records: [], droppedBytes: 0 });
+    expect(await readDefinitions(disk, DIRECTORY)).toEqual({ records: [], chunkBytes: 0, droppedBytes: 0 });
   });
 
   it('says that a record is safe only once a power cut cannot take it', async () => {
@@ -134,7 +146,7 @@ describe('the definitions log', () => {
     expect(await disk.list(DIRECTORY)).toEqual(['definitions.log']);
   });
 
-  it.each(['EIO', 'ENOSPC', 'EROFS', 'EMFILE'] as const)(
+  it.each(['EIO', 'EROFS', 'EMFILE'] as const)(
     'tells of %s once, and promises nothing afterwards',
     async (fault) => {
       const disk = new SimulatedFileSystem();
@@ -162,6 +174,91 @@ describe('the definitions log', () => {
     expect(await records(disk.powerCut())).toEqual([record('a')]);
   });
 
+  it('takes hundreds of records on a disk without any room, and waits for room for the rest', async () => {
+    const disk = new SimulatedFileSystem();
+    const { log, fatal, full, patience } = await open(disk, [], 65_536);
+    disk.capacityBytes -= await disk.freeBytes(DIRECTORY);
+    for (let i = 0; i < 1_000; i++) log.append(record(`q${i}`));
+    await microtasks(400);
+    for (let i = 0; i < 1_000 && full.length === 0; i++) {
+      log.append(record(`more${i}`));
+      await microtasks(20);
+    }
+    expect([log.durable.value >= 1_000, full]).toEqual([true, [true]]);
+    const safe = log.durable.value;
+    const waiting = log.append(record('waits'));
+    patience.retry();
+    await microtasks(400);
+    expect([log.durable.value, full]).toEqual([safe, [true]]);
+    disk.capacityBytes += 1_000;
+    patience.retry();
+    await microtasks(400);
+    expect([log.durable.value, full, fatal]).toEqual([waiting, [true, false], []]);
+    expect((await records(disk.powerCut())).at(-1)).toEqual(record('waits'));
+  });
+
+  it.each([/^open .*tmp create/, /^write .*tmp 0\+/, /^rename/])(
+    'goes on with the old file when a second one finds the disk full at %s',
+    async (kind) => {
+      const disk = new SimulatedFileSystem();
+      const { log, state, fatal, full } = await open(disk);
+      state.push(record('state'));
+      disk.failEvery(kind, 'ENOSPC');
+      const long = record('x'.repeat(600_000));
+      for (let i = 0; i < 4; i++) {
+        log.append(long);
+        await microtasks(200);
+      }
+      expect([log.durable.value, fatal, full]).toEqual([4, [], []]);
+      expect(await disk.list(DIRECTORY)).toEqual(['definitions.log']);
+      expect(await records(disk.snapshot(1).powerCut())).toEqual([long, long, long, long]);
+      disk.heal();
+      log.append(record('last'));
+      await microtasks(200);
+      expect(await records(disk.powerCut())).toEqual([record('state')]);
+    },
+  );
+
+  it('of an earlier opening goes on when the disk is full at the start', async () => {
+    const disk = new SimulatedFileSystem();
+    const before = await open(disk, [record('opened')], 65_536);
+    before.log.append(record('a'));
+    await before.log.close();
+    disk.capacityBytes -= await disk.freeBytes(DIRECTORY);
+    const { log, fatal, full } = await open(disk, [record('opened again'), record('a')], 65_536);
+    expect([log.sequence, await disk.list(DIRECTORY)]).toEqual([0, ['definitions.log']]);
+    log.append(record('b'));
+    await microtasks(400);
+    expect([log.durable.value, fatal, full]).toEqual([1, [], []]);
+    const found = await records(disk.powerCut());
+    expect(found).toEqual([record('opened'), record('a'), record('opened again'), record('b')]);
+  });
+
+  it('that cannot be made yet holds everything until it can', async () => {
+    const disk = new SimulatedFileSystem();
+    await disk.makeDirectory(DIRECTORY);
+    disk.failEvery(/^syncDirectory/, 'EDQUOT');
+    const { log, fatal, full, patience } = await open(disk, [record('state')]);
+    await microtasks(400);
+    expect([log.durable.value < log.sequence, full]).toEqual([true, [true]]);
+    disk.heal();
+    patience.retry();
+    await microtasks(400);
+    expect([log.durable.value, full, fatal]).toEqual([log.sequence, [true, false], []]);
+    expect(await records(disk.powerCut())).toEqual([record('state')]);
+  });
+
+  it('is final when a sync finds the disk full: what it was about may be gone', async () => {
+    const disk = new SimulatedFileSystem();
+    const { log, fatal, full, patience } = await open(disk);
+    disk.failOperation(disk.operations + 2, 'ENOSPC');
+    log.append(record('a'));
+    await microtasks(400);
+    patience.retry();
+    await microtasks(400);
+    expect([log.durable.value, fatal.length, full]).toEqual([0, 1, []]);
+  });
+
   it('of a newer version is refused', async () => {
     const { bytes } = await someFile(1);
     const { crc32 } = await import('../../src/lib/checksum.js');
@@ -178,7 +275,9 @@ describe('the definitions log', () => {
         const torn = Buffer.concat([bytes.subarray(0, cut), tail]);
         const found = await readDefinitions(await diskWith(torn), DIRECTORY);
         expect(found.records, `cut at ${cut}`).toHaveLength(whole.length);
-        expect(found.droppedBytes).toBe(torn.length - whole.at(-1)!);
+        // Zeros behind a whole chunk are room for more.
+        const isRoom = torn.subarray(whole.at(-1)!).every((byte) => byte === 0);
+        expect(found.droppedBytes).toBe(isRoom ? 0 : torn.length - whole.at(-1)!);
       }
     }
   });

@@ -258,6 +258,34 @@ describe('acks', () => {
   });
 });
 
+describe('a transaction', () => {
+  it('that publishes and settles the last of a segment brings back both or neither, cut at any operation', async () => {
+    let isPublishSeen = false;
+    let isOldSeen = false;
+    for (let cut = 1; cut <= 40; cut++) {
+      const disk = new SimulatedFileSystem(cut);
+      const { log, journal, write, settle } = await openJournal(disk);
+      const old = write('old '.repeat(200));
+      await settle();
+      // Its segment is complete, and goes with its last message.
+      write('other '.repeat(200));
+      await settle();
+      disk.cutAt(disk.operations + cut);
+      write('new');
+      journal.settleTransaction(() => log.settle(old, QUEUE_ID));
+      journal.syncAcks();
+      await settle();
+      const found = texts((await openJournal(disk.powerCut())).recovered);
+      const isOld = found.includes('old '.repeat(200));
+      const isNew = found.includes('new');
+      expect(isOld || isNew, `cut at ${cut}`).toBe(true);
+      isOldSeen ||= isOld;
+      isPublishSeen ||= isNew && !isOld;
+    }
+    expect([isOldSeen, isPublishSeen]).toEqual([true, true]);
+  });
+});
+
 describe('sync modes', () => {
   it('interval: the watermark does not wait for a sync, which comes within a second', async () => {
     const { journal, write, settle, clock, takeOperations } = await openJournal(undefined, {
