@@ -87,7 +87,10 @@ describe.skipIf(IS_ORACLE)('a consumer of a quorum queue that acknowledges too l
     expect((await client.delivery()).method).toMatchObject({ consumerTag: 'other', deliveryTag: 3 });
     client.send(1, 'basic.ack', { deliveryTag: 3 });
     await client.sync();
-    target.clock.advance(21 * MINUTE_MS);
+    target.clock.advance(19 * MINUTE_MS);
+    await client.sync();
+    expect(client.pendingFrames(1)).toEqual([]);
+    target.clock.advance(2 * MINUTE_MS);
     expect((await client.delivery()).method).toMatchObject({ consumerTag: 'other', deliveryTag: 4 });
   });
 
