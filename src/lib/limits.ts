@@ -80,6 +80,9 @@ export const PRIORITY_MAX = 255;
 /** Size of a durable segment and its file: few files, and each goes as soon as its messages are gone. */
 export const SEGMENT_FILE_BYTES = 8_388_608;
 
+/** Buffers of dead durable segments kept for reuse: one to write to, one to read into. */
+export const DURABLE_SEGMENTS_IDLE_MAX = 2;
+
 /** Durable segments kept in memory: consumers that lag less than this never wait for the disk. */
 export const RESIDENT_BYTES_MAX = 33_554_432;
 

@@ -69,7 +69,7 @@ export class Compactor {
   /** Looks at every segment once, and compacts what is worth it. */
   async compactAll(): Promise<void> {
     let budgetBytes = COMPACTION_BYTES_MAX;
-    for (const segment of [...this.log.allSegments()]) {
+    for (const segment of this.log.allSegments()) {
       if (!isMostlyDead(segment) || budgetBytes <= 0 || this.isStopped) continue;
       budgetBytes -= segment.end;
       await this.compact(segment);

@@ -21,12 +21,13 @@
  * segment may leave memory, and whoever wants to read it asks `isReadable` first.
  */
 import { allocateBlock, type ByteBlock, blockOver } from '../lib/bytes.js';
-import { SEGMENT_BYTES, SEGMENTS_IDLE_MAX } from '../lib/limits.js';
+import { DURABLE_SEGMENTS_IDLE_MAX, SEGMENT_BYTES, SEGMENTS_IDLE_MAX } from '../lib/limits.js';
+import { SlabPool } from '../lib/slab-pool.js';
 import { targetsOffset } from './batch-format.js';
 import { Journal } from './journal.js';
 import type { JournalOptions } from './journal-options.js';
 import { Residency } from './residency.js';
-import { RunFinder } from './run-finder.js';
+import { type RecordRun, RunFinder } from './run-finder.js';
 import { Segment } from './segment.js';
 import type { SegmentJournal } from './segment-journal.js';
 import { Spill, type SpillOptions } from './spill.js';
@@ -35,13 +36,6 @@ export const RECORD_HEADER_BYTES = 8;
 
 const OFFSET_UNITS = 8_388_608;
 const UNIT_BYTES = 8;
-
-/** A stretch of records of one segment: positions of its ends, and how many of them count. */
-export interface RecordRun {
-  readonly first: number;
-  readonly last: number;
-  readonly count: number;
-}
 
 export interface MessageLogOptions {
   /** Bytes of a regular segment. A record that does not fit in one gets a segment of its own. */
@@ -54,7 +48,8 @@ export class MessageLog {
   private readonly segmentBytes: number;
   private readonly segments: (Segment | undefined)[] = [];
   private readonly freeSlots: number[] = [];
-  private readonly idleBlocks: ByteBlock[] = [];
+  private readonly blocks: SlabPool;
+  private durableBlocks: SlabPool | undefined;
   private open: Segment;
   private heldBytes = 0;
   /** Makes records durable; undefined for a broker in memory. */
@@ -72,23 +67,32 @@ export class MessageLog {
         `a segment has a multiple of 8 bytes, at most ${OFFSET_UNITS * UNIT_BYTES}, not ${this.segmentBytes}`,
       );
     }
+    this.blocks = new SlabPool(this.segmentBytes, SEGMENTS_IDLE_MAX);
     this.open = this.openSegment();
   }
 
-  /** Turns durability on: from now on there is a place for durable records. */
+  /** From now on there is a place for durable records. */
   startJournal(options: JournalOptions, residentBytesMax: number): void {
+    const blocks = new SlabPool(options.segmentBytes, DURABLE_SEGMENTS_IDLE_MAX);
+    this.durableBlocks = blocks;
+    const blockOf = (byteLength: number): ByteBlock =>
+      byteLength > blocks.slabBytes ? allocateBlock(byteLength) : blocks.take();
     this.residency = new Residency(
       options,
       residentBytesMax,
+      blockOf,
       (byteCount) => this.changeHeld(byteCount),
-      (segment) => this.journal!.retire(segment),
-      (segment) => this.spill!.read(segment),
+      {
+        retire: (segment) => this.journal!.retire(segment),
+        rest: (segment) => this.journal!.files.rest(segment.journal!),
+        readSpilled: (segment) => this.spill!.read(segment),
+      },
     );
     this.runFinder = new RunFinder(options);
     this.journal = new Journal(
       options,
       (byteLength, journal) => {
-        const segment = this.addSegment(allocateBlock(byteLength), journal);
+        const segment = this.addSegment(blockOf(byteLength), journal);
         this.residency!.add(segment);
         return segment;
       },
@@ -105,8 +109,8 @@ export class MessageLog {
     );
   }
 
-  async stopSpill(): Promise<void> {
-    await this.spill?.close();
+  stopSpill(): Promise<void> | undefined {
+    return this.spill?.close();
   }
 
   /** Whoever holds a record and reads it without asking first keeps its segment in memory (1), until it is done (-1). */
@@ -166,9 +170,8 @@ export class MessageLog {
     view.setUint32(targetsOffset(offset, view.getUint32(offset + 4, true)) + 4 + 4 * index, queueId, true);
   }
 
-  /** The segments there are. */
-  *allSegments(): IterableIterator<Segment> {
-    for (const segment of this.segments) if (segment !== undefined) yield segment;
+  allSegments(): Segment[] {
+    return this.segments.filter((segment) => segment !== undefined);
   }
 
   /** Whether the record can be read now. If not, `fetch` it. */
@@ -210,7 +213,9 @@ export class MessageLog {
     const segment = this.segmentOf(run.first);
     const base = segment.slot * OFFSET_UNITS;
     this.runFinder!.find(segment, queueId, offsetOf(run.first), offsetOf(run.last), (offsets) => {
-      onFound(offsets.map((offset) => base + offset / UNIT_BYTES));
+      // In place: they are nobody else's, and a segment may have a hundred thousand.
+      for (let i = 0; i < offsets.length; i++) offsets[i] = base + offsets[i]! / UNIT_BYTES;
+      onFound(offsets);
     });
   }
 
@@ -232,12 +237,11 @@ export class MessageLog {
 
   /** See `Cooler` of queues/cold-run.ts. */
   countCoolable(positions: Float64Array, from: number): number {
-    const slot = Math.floor(positions[from]! / OFFSET_UNITS);
-    const segment = this.segments[slot]!;
+    const segment = this.segmentOf(positions[from]!);
     if (segment.journal === undefined) return -1;
     if (segment.readableEnd >= segment.end) return 0;
     let end = from + 1;
-    while (end < positions.length && Math.floor(positions[end]! / OFFSET_UNITS) === slot) end++;
+    while (end < positions.length && this.segmentOf(positions[end]!) === segment) end++;
     return end - from;
   }
 
@@ -342,10 +346,15 @@ export class MessageLog {
     this.freeSlots.push(segment.slot);
     this.residency?.remove(segment);
     this.spill?.remove(segment);
-    if (segment.bytes.byteLength === this.segmentBytes && this.idleBlocks.length < SEGMENTS_IDLE_MAX) {
-      this.idleBlocks.push(segment.block);
-    }
+    this.keepBlock(segment);
     this.changeHeld(-segment.heldBytes);
+  }
+
+  /** Memory is used again: it is warm, and what the garbage collector counts as new makes it run. */
+  private keepBlock({ block, journal }: Segment): void {
+    if (journal === undefined) this.blocks.give(block);
+    // A write that is under way reads it.
+    else if (journal.commitsUnderWay === 0) this.durableBlocks!.give(block);
   }
 
   private roll(): Segment {
@@ -367,7 +376,7 @@ export class MessageLog {
   }
 
   private openSegment(): Segment {
-    return this.addSegment(this.idleBlocks.pop() ?? allocateBlock(this.segmentBytes));
+    return this.addSegment(this.blocks.take());
   }
 
   private addSegment(block: ByteBlock, journal?: SegmentJournal): Segment {
@@ -385,7 +394,7 @@ export class MessageLog {
   }
 }
 
-/** Where the record at `position` begins in its segment. */
+/** Where a record begins in its segment. */
 function offsetOf(position: number): number {
   return (position % OFFSET_UNITS) * UNIT_BYTES;
 }

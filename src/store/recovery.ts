@@ -19,8 +19,9 @@ import { readHint } from './hint-files.js';
 import { type Hint, type HintSection, offsetsOf } from './hint-format.js';
 import { acksPath, segmentNumberOf, segmentPath } from './journal-files.js';
 import type { JournalState } from './journal-options.js';
-import type { MessageLog, RecordRun } from './message-log.js';
+import type { MessageLog } from './message-log.js';
 import { readFile } from './read-file.js';
+import type { RecordRun } from './run-finder.js';
 import type { Segment } from './segment.js';
 import { SegmentJournal } from './segment-journal.js';
 

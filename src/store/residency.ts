@@ -10,7 +10,7 @@
  * What is readable of a segment is one stretch of whole batches. It grows by merged blocks, in both directions; a
  * segment without a hint is read whole, since only its hint tells where its batches begin; so is a spilled one.
  */
-import { blockOver } from '../lib/bytes.js';
+import { type ByteBlock, blockOver } from '../lib/bytes.js';
 import { type FileSystem, type OpenFile, readFully } from '../lib/file-system.js';
 import { READ_BLOCK_BYTES } from '../lib/limits.js';
 import { imageOf, isContentIntact, readBatchHeader, readFileHeader } from './batch-format.js';
@@ -32,6 +32,16 @@ export interface ResidencyOptions {
   readonly onFatal: (error: unknown) => void;
 }
 
+/** What becomes of segments besides. */
+export interface ResidencyOwner {
+  /** A segment may have lost its last reference while its files were at work. */
+  retire(segment: Segment): void;
+  /** A durable segment has left memory. */
+  rest(segment: Segment): void;
+  /** Reads a transient segment back. */
+  readSpilled(segment: Segment): Promise<Buffer>;
+}
+
 interface Request {
   readonly recordOffset: number;
   readonly onReadable: () => void;
@@ -41,31 +51,28 @@ export class Residency {
   private readonly options: ResidencyOptions;
   private readonly budgetBytes: number;
   private readonly blockBytes: number;
+  private readonly blockOf: (byteLength: number) => ByteBlock;
   private readonly changeHeld: (byteCount: number) => void;
-  private readonly retire: (segment: Segment) => void;
-  private readonly readSpilled: (segment: Segment) => Promise<Buffer>;
+  private readonly owner: ResidencyOwner;
   /** In memory, least recently used first. */
   private readonly resident = new Set<Segment>();
   private residentBytes = 0;
   private readonly requests = new Map<Segment, Request[]>();
 
-  /**
-   * @param retire called when a segment may have lost its last reference while its files were at work
-   * @param readSpilled reads a transient segment back
-   */
+  /** @param blockOf memory of at least so many bytes */
   constructor(
     options: ResidencyOptions,
     budgetBytes: number,
+    blockOf: (byteLength: number) => ByteBlock,
     changeHeld: (byteCount: number) => void,
-    retire: (segment: Segment) => void,
-    readSpilled: (segment: Segment) => Promise<Buffer>,
+    owner: ResidencyOwner,
   ) {
     this.options = options;
     this.blockBytes = options.readBlockBytes ?? READ_BLOCK_BYTES;
     this.budgetBytes = budgetBytes;
+    this.blockOf = blockOf;
     this.changeHeld = changeHeld;
-    this.retire = retire;
-    this.readSpilled = readSpilled;
+    this.owner = owner;
   }
 
   /** A segment came into memory. */
@@ -135,7 +142,7 @@ export class Residency {
       // It spares reading. A full disk has better uses for its room.
     } finally {
       journal.commitsUnderWay--;
-      if (segment.live === 0) this.retire(segment);
+      if (segment.live === 0) this.owner.retire(segment);
     }
   }
 
@@ -154,7 +161,7 @@ export class Residency {
     const { fileSystem, directory } = this.options;
     const { journal } = segment;
     if (journal === undefined) {
-      const bytes = await this.readSpilled(segment);
+      const bytes = await this.owner.readSpilled(segment);
       return this.place(segment, blockOver(bytes), 0, Number.POSITIVE_INFINITY, bytes.length);
     }
     if (journal.isHinted && journal.batchStarts === undefined) {
@@ -187,7 +194,7 @@ export class Residency {
     while (next < batchStarts.length && batchStarts[next]! < start + this.blockBytes) next++;
     let end = batchStarts[next] ?? segment.end;
     const isFresh = !segment.isResident;
-    const block = isFresh ? blockOver(Buffer.allocUnsafeSlow(segment.end)) : segment.block;
+    const block = isFresh ? this.blockOf(segment.end) : segment.block;
     if (isFresh) {
       await this.readBatches(segment, file, block.bytes, batchStarts, start, end);
     } else {
@@ -247,13 +254,7 @@ export class Residency {
   }
 
   /** Everything of the segment may have gone while it was read. */
-  private place(
-    segment: Segment,
-    block: Segment['block'],
-    start: number,
-    end: number,
-    heldBytes: number,
-  ): void {
+  private place(segment: Segment, block: ByteBlock, start: number, end: number, heldBytes: number): void {
     if (segment.live === 0) return;
     this.remove(segment);
     this.changeHeld(heldBytes - segment.heldBytes);
@@ -276,6 +277,7 @@ export class Residency {
       if (segment.journal !== undefined) {
         void this.hint(segment);
         segment.journal.batchStarts = undefined;
+        this.owner.rest(segment);
       }
       this.changeHeld(-segment.heldBytes);
       segment.evict();

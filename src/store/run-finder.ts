@@ -11,6 +11,13 @@ import { acksPath, segmentPath } from './journal-files.js';
 import { readFile } from './read-file.js';
 import type { Segment } from './segment.js';
 
+/** A stretch of records of one segment: positions of its ends, and how many of them count. */
+export interface RecordRun {
+  readonly first: number;
+  readonly last: number;
+  readonly count: number;
+}
+
 export interface RunFinderOptions {
   readonly fileSystem: FileSystem;
   readonly directory: string;
@@ -49,6 +56,8 @@ export class RunFinder {
         ? offsetsOf(hint, section)
         : await this.scan(number, queueId);
     const acks = await readAcks(fileSystem, acksPath(directory, number));
+    const isAll = acks.isEmpty && offsets[0]! >= first && offsets.at(-1)! <= last;
+    if (isAll) return offsets;
     return offsets.filter((offset) => offset >= first && offset <= last && !acks.has(offset, queueId));
   }
 

@@ -75,6 +75,19 @@ export class SegmentFiles {
     await sync(this.unsyncedAcks);
   }
 
+  /** Nothing is written to the log any more, and acks are far: files that are safe need not stay open. */
+  rest(journal: SegmentJournal): void {
+    const { file, ackFile } = journal;
+    if (file !== undefined && !this.unsyncedLogs.has(file)) {
+      journal.file = undefined;
+      void this.close(file).catch(() => {});
+    }
+    if (ackFile !== undefined && !this.unsyncedAcks.has(ackFile)) {
+      journal.ackFile = undefined;
+      void this.close(ackFile).catch(() => {});
+    }
+  }
+
   /** The log of a sealed segment was replaced: the old file is let go. */
   async letGo(journal: SegmentJournal): Promise<void> {
     const { file } = journal;

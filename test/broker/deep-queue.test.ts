@@ -56,6 +56,12 @@ async function crash(durable: DurableBroker): Promise<SimulatedFileSystem> {
 const messageFiles = async (disk: SimulatedFileSystem, ending: string): Promise<string[]> =>
   (await disk.list(`${DATA_DIRECTORY}/messages`)).filter((name) => name.endsWith(ending));
 
+/** How many files are open, each as often as it is. */
+function openCount(disk: SimulatedFileSystem): number {
+  const { names } = disk as unknown as { readonly names: Map<string, { readonly openHandles: number }> };
+  return [...names.values()].reduce((count, { openHandles }) => count + openHandles, 0);
+}
+
 /** How many logs were read, and not only their headers, by one of the last operations. */
 function logsRead(disk: SimulatedFileSystem): number {
   const reads = disk.operationLog.map((line) => /read .*\/\d{12}\.log \d+\+(\d+)/.exec(line));
@@ -72,6 +78,9 @@ describe('a queue of twenty thousand', () => {
       await publishNumbered(durable, 'other', from / 100, from / 100 + 10);
     }
     expect(hasRuns(queue)).toBe(true);
+    // However deep a queue is, few files are open.
+    expect((await messageFiles(durable.disk, '.log')).length).toBeGreaterThan(20);
+    expect(openCount(durable.disk)).toBeLessThan(12);
     const taken: string[] = [];
     const onDelivery = ({ position }: { readonly position: number }): number =>
       taken.push(textAt(durable, position));
