@@ -300,7 +300,7 @@ export class Channel implements FrameSink {
     this.writer.reset();
     encodeBasicReturn(this.writer, 312, replyText, exchange, routingKey);
     this.send();
-    this.deliveries.writeContent(position);
+    this.deliveries.writer.writeContent(position);
     this.log.release(position);
   }
 

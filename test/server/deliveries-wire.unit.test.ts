@@ -155,7 +155,7 @@ describe('a delivery on the wire', () => {
         const t = new DeliveriesBench();
         t.transport.bodyFrameBytesMax = pieceMax;
         const { position, header, body } = writeContent(t, 'x', 'k', bodySize, Buffer.from([0x10, 0, 2]));
-        t.deliveries.writeContent(position);
+        t.deliveries.writer.writeContent(position);
         t.log.release(position);
         t.turn();
         const expected = contentFrames(CHANNEL, header, body, pieceMax);

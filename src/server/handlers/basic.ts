@@ -134,7 +134,7 @@ export function get(channel: Channel, method: BasicGet): void {
   const { ready } = queue.counts();
   encodeBasicGetOk(channel.writer, tag, lastRedelivered, exchange, routingKey, ready);
   channel.send();
-  deliveries.writeContent(position);
+  deliveries.writer.writeContent(position);
   if (method.noAck) queue.acknowledge(position, lastSequence);
 }
 
