@@ -2,7 +2,7 @@
  * The classic queue: messages in order of arrival (or priority), each to one consumer. What comes back takes the
  * place that it had.
  */
-import { accessRefused } from '../amqp/errors.js';
+import { accessRefused, preconditionFailed } from '../amqp/errors.js';
 import { IMAGE_PRIORITY } from '../amqp/message-image.js';
 import type { MessageLog } from '../store/message-log.js';
 import { CompetingQueue } from './competing-queue.js';
@@ -15,12 +15,14 @@ import type { HandOut, ReadyIndex } from './ready-index.js';
 export class ClassicQueue extends CompetingQueue {
   readonly typeName = 'classic';
   readonly recoversByMessage: boolean;
-  private readonly virtualHostName: string;
+  readonly persistsAll = false;
+  readonly supportsGlobalPrefetch = true;
+  readonly unlimitedPrefetch = 0;
 
   constructor(properties: QueueProperties, virtualHostName: string, log: MessageLog, host: QueueHost) {
     const limit = LengthLimit.of(properties.settings, log);
-    super(properties, { log, host, limit, index: indexFor(properties, limit, log) });
-    this.virtualHostName = virtualHostName;
+    const index = indexFor(properties, limit, log);
+    super(properties, { virtualHostName, log, host, limit, index, yieldsToHigher: false });
     const hasPriorities = properties.settings.maxPriority !== undefined;
     this.recoversByMessage = limit !== undefined || hasPriorities;
     if (hasPriorities) this.isPlain = false;
@@ -50,14 +52,22 @@ export class ClassicQueue extends CompetingQueue {
   reject(position: number, sequence: number): void {
     if (this.isDeleted) return this.acknowledge(position, sequence);
     this.unackedCount--;
-    this.host.deadLetter(this, position, 'rejected');
+    this.die(position, 'rejected');
+  }
+
+  checkGet(): void {}
+
+  checkDelete(ifUnused: boolean, ifEmpty: boolean): void {
+    const { ready, consumers } = this.counts();
+    if (ifEmpty && ready > 0) throw preconditionFailed(`${this.place} not empty`);
+    if (ifUnused && consumers > 0) throw preconditionFailed(`${this.place} in use`);
   }
 
   override subscribe(consumer: Consumer): void {
     // RabbitMQ: an exclusive consumer tolerates no other, and cannot join a queue that has one or elects one.
     const isTaken = consumer.isExclusive && (this.consumers.size > 0 || this.single !== undefined);
     if (isTaken || this.consumers.hasExclusive) {
-      throw accessRefused(`queue '${this.name}' in vhost '${this.virtualHostName}' in exclusive use`);
+      throw accessRefused(`${this.place} in exclusive use`);
     }
     super.subscribe(consumer);
   }
@@ -70,8 +80,8 @@ export class ClassicQueue extends CompetingQueue {
   protected refuses(position: number): boolean {
     const { limit } = this;
     if (limit === undefined || limit.dropsHead || limit.hasRoomFor(position, this.index.length)) return false;
-    if (limit.deadLettersRejected) this.host.deadLetter(this, position, 'maxlen');
-    else this.forget(position);
+    if (limit.deadLettersRejected) this.die(position, 'maxlen');
+    else this.letGo(position);
     return true;
   }
 

@@ -24,6 +24,7 @@ import { MessageExpiry } from './message-expiry.js';
 import type {
   Consumer,
   DeadLetterReason,
+  PeekedMessage,
   PurgeMark,
   Queue,
   QueueCounts,
@@ -41,16 +42,22 @@ const PURGE_MARK_MESSAGES_MIN = 1000;
 
 /** What a type brings along. */
 export interface CompetingQueueParts {
+  readonly virtualHostName: string;
   readonly log: MessageLog;
   readonly host: QueueHost;
   readonly index: ReadyIndex;
   readonly limit: LengthLimit | undefined;
+  /** Of consumers of which one is served: whether it makes room for one of a higher priority. */
+  readonly yieldsToHigher: boolean;
 }
 
 export abstract class CompetingQueue implements Queue {
   abstract readonly typeName: QueueType;
   /** What is limited or ordered by what messages hold cannot take them as runs. */
   abstract readonly recoversByMessage: boolean;
+  abstract readonly persistsAll: boolean;
+  abstract readonly supportsGlobalPrefetch: boolean;
+  abstract readonly unlimitedPrefetch: number;
   readonly id: number;
   readonly name: string;
   readonly durable: boolean;
@@ -63,7 +70,10 @@ export abstract class CompetingQueue implements Queue {
   purgeMark: PurgeMark | undefined;
   lastSequence = 0;
   lastRedelivered = false;
+  lastDeliveryCount = 0;
 
+  /** As errors name it. */
+  protected readonly place: string;
   protected readonly log: MessageLog;
   protected readonly host: QueueHost;
   protected readonly index: ReadyIndex;
@@ -80,8 +90,9 @@ export abstract class CompetingQueue implements Queue {
   /** Made for the first message that can expire: until then nothing looks at deadlines. */
   protected expiry: MessageExpiry | undefined;
 
-  constructor(properties: QueueProperties, { log, host, index, limit }: CompetingQueueParts) {
+  constructor(properties: QueueProperties, parts: CompetingQueueParts) {
     const { settings } = properties;
+    const { log, host, index, limit } = parts;
     this.id = properties.id;
     this.name = properties.name;
     this.durable = properties.durable;
@@ -89,12 +100,15 @@ export abstract class CompetingQueue implements Queue {
     this.exclusiveOwner = properties.exclusiveOwner;
     this.arguments = properties.arguments;
     this.settings = settings;
+    this.place = `queue '${properties.name}' in vhost '${parts.virtualHostName}'`;
     this.log = log;
     this.host = host;
     this.limit = limit;
     this.index = index;
     this.head = new ReadyHead(this, index, log);
-    this.single = settings.singleActiveConsumer ? new SingleActive(this.consumers) : undefined;
+    this.single = settings.singleActiveConsumer
+      ? new SingleActive(this.consumers, parts.yieldsToHigher)
+      : undefined;
     this.messageTtlMs = settings.messageTtlMs ?? Number.POSITIVE_INFINITY;
     this.isPlain = limit === undefined && settings.messageTtlMs === undefined;
     this.lease =
@@ -111,7 +125,9 @@ export abstract class CompetingQueue implements Queue {
   abstract publish(position: number, deadlineMs?: number): boolean;
   abstract requeue(position: number, sequence: number): void;
   abstract reject(position: number, sequence: number): void;
-  abstract recover(position: number, handOut: HandOut): void;
+  abstract recover(position: number, handOut: HandOut, returnCount: number): void;
+  abstract checkGet(): void;
+  abstract checkDelete(ifUnused: boolean, ifEmpty: boolean): void;
   /** Whether the queue is too full for a message; if so, the message has been dealt with. */
   protected abstract refuses(position: number): boolean;
 
@@ -140,13 +156,23 @@ export abstract class CompetingQueue implements Queue {
     const position = this.take();
     this.lastSequence = this.index.lastSequence;
     this.lastRedelivered = this.index.lastRedelivered;
+    this.lastDeliveryCount = this.index.lastDeliveryCount;
     if (this.expiry !== undefined) this.dropExpired();
     return position;
   }
 
+  peek(count: number): readonly PeekedMessage[] {
+    this.catchUp();
+    const peeked: PeekedMessage[] = [];
+    this.index.visitHead(count, (position, redelivered, deliveryCount) => {
+      peeked.push({ position, redelivered, deliveryCount });
+    });
+    return peeked;
+  }
+
   acknowledge(position: number, _sequence: number): void {
     this.unackedCount--;
-    this.forget(position);
+    this.letGo(position);
   }
 
   subscribe(consumer: Consumer): void {
@@ -178,11 +204,10 @@ export abstract class CompetingQueue implements Queue {
     this.catchUp();
     const count = this.index.length;
     // One record says that everything before it is gone, unless somebody still holds some of it.
-    const isMarked =
-      count >= PURGE_MARK_MESSAGES_MIN && this.unackedCount === 0 && this.host.markPurged(this);
+    const isMarked = count >= PURGE_MARK_MESSAGES_MIN && this.heldCount === 0 && this.host.markPurged(this);
     const isNoted = this.durable && !this.isDeleted && !isMarked;
     this.index.clear(
-      (position) => (isMarked ? this.log.release(position) : this.forget(position)),
+      (position) => (isMarked ? this.log.release(position) : this.letGo(position)),
       (run) => this.log.releaseRun(run, isNoted ? this.id : undefined),
     );
     this.limit?.clear();
@@ -196,6 +221,11 @@ export abstract class CompetingQueue implements Queue {
   }
 
   forget(position: number): void {
+    this.letGo(position);
+  }
+
+  /** Gives the reference of a message back, for good. */
+  letGo(position: number): void {
     // The records of a deleted queue mean nothing after a restart: its id is gone.
     if (this.durable && !this.isDeleted) this.log.settle(position, this.id);
     else this.log.release(position);
@@ -238,6 +268,11 @@ export abstract class CompetingQueue implements Queue {
     for (const consumer of consumers) this.consumers.remove(consumer);
     for (const consumer of consumers) consumer.cancelledByQueue();
     return count;
+  }
+
+  /** Messages that the queue has beside the ready ones. */
+  protected get heldCount(): number {
+    return this.unackedCount;
   }
 
   /** `publish` where it matters what else is ready, and whether somebody takes the message at once. */
@@ -296,8 +331,9 @@ export abstract class CompetingQueue implements Queue {
     const position = this.take();
     // Counted before it is written: if writing fails, its channel's close requeues it.
     if (!consumer.noAck) this.unackedCount++;
-    consumer.deliver(position, this.index.lastSequence, this.index.lastRedelivered);
-    if (consumer.noAck) this.forget(position);
+    const { lastSequence, lastRedelivered, lastDeliveryCount } = this.index;
+    consumer.deliver(position, lastSequence, lastRedelivered, lastDeliveryCount);
+    if (consumer.noAck) this.letGo(position);
     if (this.single === undefined) this.consumers.rotate();
   }
 
@@ -336,7 +372,12 @@ export abstract class CompetingQueue implements Queue {
 
   /** The head dies. */
   private drop(reason: DeadLetterReason): void {
-    this.host.deadLetter(this, this.take(), reason);
+    this.die(this.take(), reason);
+  }
+
+  /** A message that is neither ready nor unacked any more dies. */
+  protected die(position: number, reason: DeadLetterReason): void {
+    this.host.deadLetter(this, position, reason);
   }
 
   private mayExpire(position: number): boolean {

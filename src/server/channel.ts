@@ -265,9 +265,10 @@ export class Channel implements FrameSink {
       this.confirms?.accept(0);
       return;
     }
-    const durableCount = scan.deliveryMode === 2 ? durableTargets(this.log, route) : 0;
+    const isPersistent = scan.deliveryMode === 2;
+    const durableCount = durableTargets(this.log, route, isPersistent);
     const position = this.write(content, body, bodyStart, assembly, durableCount);
-    if (durableCount > 0) writeTargets(this.log, position, route);
+    if (durableCount > 0) writeTargets(this.log, position, route, isPersistent);
     if (target.histories !== undefined) target.addToHistories(position);
     const isAccepted = this.enqueue(position, route, notes.deadlineMs);
     if (this.confirms === undefined) return;

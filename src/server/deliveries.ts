@@ -32,7 +32,7 @@ export interface ConsumerOptions {
   readonly noAck: boolean;
   readonly isExclusive: boolean;
   readonly priority: number;
-  /** Unacked deliveries it may hold; 0 is unlimited. */
+  /** Unacked deliveries it may hold; 0: as many as the queue lets it. */
   readonly prefetch: number;
 }
 
@@ -58,7 +58,7 @@ export class ChannelConsumer extends DeliveryOwner implements Consumer {
     this.noAck = options.noAck;
     this.isExclusive = options.isExclusive;
     this.priority = options.priority;
-    this.prefetch = options.prefetch;
+    this.prefetch = options.prefetch === 0 ? options.queue.unlimitedPrefetch : options.prefetch;
     this.deliveries = deliveries;
     this.onCancelled = onCancelled;
     this.framePrefix = deliverPrefix(deliveries.channelNumber, options.tag);
@@ -67,13 +67,13 @@ export class ChannelConsumer extends DeliveryOwner implements Consumer {
   canTake(): boolean {
     if (!this.noAck) {
       if (this.prefetch !== 0 && this.unackedCount >= this.prefetch) return false;
-      if (this.deliveries.isGlobalPrefetchReached) return false;
+      if (this.deliveries.isGlobalPrefetchReached && this.queue.supportsGlobalPrefetch) return false;
     }
     return !this.deliveries.transport.isCongested;
   }
 
-  deliver(position: number, sequence: number, redelivered: boolean): void {
-    this.deliveries.deliver(this, position, sequence, redelivered);
+  deliver(position: number, sequence: number, redelivered: boolean, deliveryCount: number): void {
+    this.deliveries.deliver(this, position, sequence, redelivered, deliveryCount);
   }
 
   cancelledByQueue(): void {
@@ -138,10 +138,20 @@ export class Deliveries {
   }
 
   /** Writes a basic.deliver with its content; remembers it unless the consumer acknowledges automatically. */
-  deliver(consumer: ChannelConsumer, position: number, sequence: number, redelivered: boolean): void {
+  deliver(
+    consumer: ChannelConsumer,
+    position: number,
+    sequence: number,
+    redelivered: boolean,
+    deliveryCount: number,
+  ): void {
     const tag = this.nextTag++;
     if (!consumer.noAck) this.remember(consumer, tag, position, sequence);
-    this.writer.writeDelivery(consumer.framePrefix, tag, redelivered, position);
+    if (deliveryCount > 0) {
+      this.writer.writeCountedDelivery(consumer.framePrefix, tag, position, deliveryCount);
+    } else {
+      this.writer.writeDelivery(consumer.framePrefix, tag, redelivered, position);
+    }
   }
 
   /** Numbers a basic.get-ok; remembers it when an owner is given. */

@@ -2,11 +2,13 @@
  * Writes messages as they leave on a channel: a deliver method with its content, or the content alone. Small ones are
  * copied from the log into the slab of the transport; large bodies are referred to where they lie.
  */
+import { withDeliveryCount } from '../amqp/delivery-count.js';
 import {
   bodyOffset,
   contentHeaderOffset,
   FRAME_BODY,
   FRAME_END,
+  FRAME_HEADER,
   FRAME_METHOD,
   FRAME_OVERHEAD_BYTES,
   FRAME_PREFIX_BYTES,
@@ -61,22 +63,57 @@ export class DeliveryWriter {
       this.writeBody(position, image + bodyOffset(namesLength, headerLength), bodySize);
   }
 
+  /** As `writeDelivery`, of a message that was handed out before, and says how often. */
+  writeCountedDelivery(prefix: ByteBlock, tag: number, position: number, deliveryCount: number): void {
+    const segment = this.log.segmentOf(position);
+    const image = this.log.payloadOffset(position);
+    const namesLength = segment.view.getUint16(image + IMAGE_NAMES_LENGTH, true);
+    const prefixLength = prefix.bytes.length;
+    let at = this.transport.reserve(prefixLength + 9 + namesLength + 1);
+    const { block } = this.transport;
+    copyBytes(prefix, 0, block, at, prefixLength);
+    block.view.setUint32(at + 3, prefixLength - FRAME_PREFIX_BYTES + 9 + namesLength);
+    at += prefixLength;
+    block.view.setUint32(at, Math.floor(tag / 4_294_967_296));
+    block.view.setUint32(at + 4, tag);
+    block.bytes[at + 8] = 1;
+    copyBytes(segment.block, image + IMAGE_HEADER_BYTES, block, at + 9, namesLength + 1);
+    this.writeContent(position, deliveryCount);
+  }
+
   /**
    * Writes the content (header and body frames) of a record after a method that names it: get-ok and return.
    * The reference of the caller is enough for the time of the call.
+   * @param deliveryCount how often the message was handed out before, if its queue counts that; else 0
    */
-  writeContent(position: number): void {
+  writeContent(position: number, deliveryCount = 0): void {
     const segment = this.log.segmentOf(position);
     const image = this.log.payloadOffset(position);
     const bodySize = segment.view.getUint32(image + IMAGE_BODY_SIZE, true);
     const headerLength = segment.view.getUint32(image + IMAGE_CONTENT_HEADER_LENGTH, true);
     const namesLength = segment.view.getUint16(image + IMAGE_NAMES_LENGTH, true);
-    const start = image + contentHeaderOffset(namesLength) - FRAME_PREFIX_BYTES;
-    const length = headerLength + FRAME_OVERHEAD_BYTES;
-    const at = this.transport.reserve(length);
-    copyBytes(segment.block, start, this.transport.block, at, length);
-    this.transport.block.view.setUint16(at + 1, this.channelNumber);
+    const headerAt = image + contentHeaderOffset(namesLength);
+    if (deliveryCount > 0) {
+      this.writeHeader(
+        withDeliveryCount(segment.bytes.subarray(headerAt, headerAt + headerLength), deliveryCount),
+      );
+    } else {
+      const length = headerLength + FRAME_OVERHEAD_BYTES;
+      const at = this.transport.reserve(length);
+      copyBytes(segment.block, headerAt - FRAME_PREFIX_BYTES, this.transport.block, at, length);
+      this.transport.block.view.setUint16(at + 1, this.channelNumber);
+    }
     if (bodySize > 0) this.writeBody(position, image + bodyOffset(namesLength, headerLength), bodySize);
+  }
+
+  private writeHeader(payload: Buffer): void {
+    const at = this.transport.reserve(payload.length + FRAME_OVERHEAD_BYTES);
+    const { bytes, view } = this.transport.block;
+    bytes[at] = FRAME_HEADER;
+    view.setUint16(at + 1, this.channelNumber);
+    view.setUint32(at + 3, payload.length);
+    bytes.set(payload, at + FRAME_PREFIX_BYTES);
+    bytes[at + FRAME_PREFIX_BYTES + payload.length] = FRAME_END;
   }
 
   /** Body frames of at most the peer's frame-max; large pieces are referred to where they lie. */

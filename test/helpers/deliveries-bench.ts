@@ -9,6 +9,8 @@ export const CHANNEL = 0x0102;
 export class SettledQueue {
   readonly settled: string[] = [];
   readyCount = 0;
+  readonly supportsGlobalPrefetch = true;
+  readonly unlimitedPrefetch = 0;
 
   acknowledge(_position: number, sequence: number): void {
     this.settled.push(`ack ${sequence}`);
@@ -69,7 +71,7 @@ export class DeliveriesBench extends TransportBench {
 
   /** Delivers `count` messages: tags from 1 on, sequence numbers 100 above. */
   deliver(consumer: ChannelConsumer, count: number): void {
-    for (let i = 0; i < count; i++) consumer.deliver(this.position, this.nextTag + 100, false);
+    for (let i = 0; i < count; i++) consumer.deliver(this.position, this.nextTag + 100, false, 0);
     this.transport.flush();
     this.socket.take();
     this.socket.complete();

@@ -19,6 +19,7 @@ import {
   encodeBasicRecoverOk,
   MethodId,
 } from '../../amqp/methods.generated.js';
+import type { Queue } from '../../queues/queue.js';
 import type { Channel } from '../channel.js';
 import { ChannelConsumer, DeliveryOwner, Settlement } from '../deliveries.js';
 import { startReplyConsumer, stopReplyConsumer } from '../reply-to.js';
@@ -49,7 +50,11 @@ export function consume(channel: Channel, method: BasicConsume): void {
     return sendConsumeOk(channel, method, tag);
   }
   const queue = lookUp(channel, method.queue, 'read');
-  const priority = checkConsumerArguments(method.arguments, queue.name, channel.context.virtualHost.name);
+  const { name: virtualHost } = channel.context.virtualHost;
+  const priority = checkConsumerArguments(method.arguments, queue, virtualHost);
+  if (channel.deliveries.globalPrefetch !== 0 && !queue.supportsGlobalPrefetch) {
+    throw notImplemented(`queue '${queue.name}' in vhost '${virtualHost}' does not support global qos`);
+  }
   const consumer = new ChannelConsumer(
     { tag, queue, noAck: method.noAck, isExclusive: method.exclusive, priority, prefetch: channel.prefetch },
     channel.deliveries,
@@ -69,11 +74,13 @@ function sendConsumeOk(channel: Channel, method: BasicConsume, tag: string): voi
 }
 
 /** rabbitmq.com/docs/consumer-priority. Returns the priority. @throws AmqpError 406 */
-function checkConsumerArguments(args: FieldTable, queueName: string, virtualHost: string): number {
-  const where = `queue '${queueName}' in vhost '${virtualHost}'`;
+function checkConsumerArguments(args: FieldTable, queue: Queue, virtualHost: string): number {
+  const where = `queue '${queue.name}' in vhost '${virtualHost}'`;
   for (const streamOnly of ['x-stream-offset', 'x-stream-filter', 'x-stream-match-unfiltered']) {
     if (!args.has(streamOnly)) continue;
-    throw preconditionFailed(`invalid arg '${streamOnly}' for ${where} of queue type rabbit_classic_queue`);
+    throw preconditionFailed(
+      `invalid arg '${streamOnly}' for ${where} of queue type rabbit_${queue.typeName}_queue`,
+    );
   }
   const value = args.get('x-priority');
   if (value === undefined) return 0;
@@ -111,6 +118,7 @@ export function cancel(channel: Channel, tag: string, isAnswered: boolean): void
 
 export function get(channel: Channel, method: BasicGet): void {
   const queue = lookUp(channel, method.queue, 'read');
+  queue.checkGet();
   if (!queue.isHeadReadable()) {
     // What follows on the connection waits, so that answers keep their order.
     return channel.context.waitFor(
@@ -127,14 +135,14 @@ export function get(channel: Channel, method: BasicGet): void {
   }
   const { log } = channel.context.broker;
   const { deliveries } = channel;
-  const { lastSequence, lastRedelivered } = queue;
+  const { lastSequence, lastRedelivered, lastDeliveryCount } = queue;
   const owner = method.noAck ? undefined : new DeliveryOwner(queue);
   const tag = deliveries.numberGet(owner, position, lastSequence);
   const { exchange, routingKey } = readImage(log.segmentOf(position).block, log.payloadOffset(position));
   const { ready } = queue.counts();
   encodeBasicGetOk(channel.writer, tag, lastRedelivered, exchange, routingKey, ready);
   channel.send();
-  deliveries.writer.writeContent(position);
+  deliveries.writer.writeContent(position, lastDeliveryCount);
   if (method.noAck) queue.acknowledge(position, lastSequence);
 }
 
