@@ -36,6 +36,8 @@ export class KeptDeadLetters {
   private readonly waiting = new RingBuffer<KeptDeath>();
   private readonly underWay = new Set<KeptDeath>();
   private timer: Timer | undefined;
+  /** Those that are tried again go before those that wait. */
+  private isRetrying = false;
 
   /** @param enqueue has `publish` called with the death, once its message can be read */
   constructor(virtualHost: VirtualHost, queue: Queue, enqueue: (death: KeptDeath) => void) {
@@ -81,7 +83,7 @@ export class KeptDeadLetters {
   }
 
   private advance(): void {
-    while (this.underWay.size < DEAD_LETTERS_UNDER_WAY_MAX) {
+    while (!this.isRetrying && this.underWay.size < DEAD_LETTERS_UNDER_WAY_MAX) {
       const death = this.waiting.shift();
       if (death === undefined) return;
       this.underWay.add(death);
@@ -117,6 +119,7 @@ export class KeptDeadLetters {
   private retry(): void {
     this.timer = undefined;
     const nowMs = this.virtualHost.clock.nowMs();
+    this.isRetrying = true;
     for (const death of [...this.underWay]) {
       if (death.stage !== 'failed') continue;
       if (death.retryMs > nowMs) {
@@ -126,5 +129,7 @@ export class KeptDeadLetters {
       death.stage = 'queued';
       this.enqueue(death);
     }
+    this.isRetrying = false;
+    this.advance();
   }
 }
