@@ -15,7 +15,7 @@ import {
 import type { QueueTraits } from './queue-contract.js';
 
 /** As many segments as a broker keeps in memory by default. */
-const MEMORY = { segmentBytes: 8_192, residentBytesMax: 32_768 };
+export const MEMORY = { segmentBytes: 8_192, residentBytesMax: 32_768 };
 
 /** How a broker ends: in order, or by a power cut when everything is quiet. */
 export type End = 'in order' | 'by a power cut';

@@ -18,6 +18,7 @@ import {
   describeRestartContract,
   drainMarked,
   type End,
+  MEMORY,
   publishTexts,
   queueOf,
   restart,
@@ -123,24 +124,40 @@ describe('the delivery count of a quorum queue', () => {
     expect((await drainMarked(last)).map((text) => text.replace('*', ''))).toEqual(['2', '3']);
   });
 
-  it('keeps high messages high over a restart', async () => {
-    const first = await openDurable(new SimulatedFileSystem());
+  it.each<End>(['in order', 'by a power cut'])('keeps high messages high when it ends %s', async (end) => {
+    const first = await openDurable(new SimulatedFileSystem(), MEMORY);
     declareQueue(first.virtualHost, 'q', [QUORUM_TYPE]);
-    for (let i = 0; i < 400; i++) {
-      publishDurably(first, 'q', Buffer.from(`${i % 4 === 3 ? 'high' : 'normal'} ${i}`), {
-        priority: i % 4 === 3 ? 9 : 0,
-      });
+    const isHigh = (i: number): boolean => i % 4 === 3;
+    for (let i = 0; i < 2_000; i++) {
+      const text = Buffer.from(`${isHigh(i) ? 'high' : 'normal'} ${i}`);
+      publishDurably(first, 'q', text, isHigh(i) ? { priority: 9 } : {});
+      if (i % 100 === 99) await first.settle();
     }
-    const before = await restart(first, 'by a power cut');
-    const texts = await drainMarked(before);
-    expect(texts).toHaveLength(400);
-    expect(texts.slice(0, 3)).toEqual(['high 3*', 'high 7*', 'normal 0*']);
-    expect(new Set(texts).size).toBe(400);
-    expect(texts.filter((text) => text.startsWith('normal'))).toEqual(
-      Array.from({ length: 400 }, (_, i) => i)
-        .filter((i) => i % 4 !== 3)
-        .map((i) => `normal ${i}*`),
-    );
+    const again = await restart(first, end);
+    const texts = (await drainMarked(again)).map((text) => text.replace('*', ''));
+    expect(texts.slice(0, 6)).toEqual(['high 3', 'high 7', 'normal 0', 'high 11', 'high 15', 'normal 1']);
+    const numbers = Array.from({ length: 2_000 }, (_, i) => i);
+    const inLevel = (level: string): string[] => texts.filter((text) => text.startsWith(level));
+    expect(inLevel('high')).toEqual(numbers.filter(isHigh).map((i) => `high ${i}`));
+    expect(inLevel('normal')).toEqual(numbers.filter((i) => !isHigh(i)).map((i) => `normal ${i}`));
+  });
+
+  it('gives every message once from a queue so deep that its order leaves memory', async () => {
+    for (const every of [Number.POSITIVE_INFINITY, 5_000, 7]) {
+      const options = { segmentBytes: 65_536, residentBytesMax: 262_144 };
+      const durable = await openDurable(new SimulatedFileSystem(), options);
+      declareQueue(durable.virtualHost, 'q', [QUORUM_TYPE]);
+      for (let i = 0; i < 20_000; i++) {
+        const isHigh = i % every === every - 1;
+        publishDurably(durable, 'q', Buffer.from(String(i)), isHigh ? { priority: 9 } : {});
+        if (i % 500 === 499) await durable.settle();
+      }
+      const numbers = (await drainMarked(durable)).map(Number);
+      expect(numbers).toHaveLength(20_000);
+      const normal = numbers.filter((i) => i % every !== every - 1);
+      expect(normal).toEqual([...normal].sort((a, b) => a - b));
+      expect(new Set(numbers).size).toBe(20_000);
+    }
   });
 });
 
