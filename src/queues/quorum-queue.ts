@@ -22,17 +22,21 @@ import { QuorumIndex } from './quorum-index.js';
 import type { HandOut, ReadyIndex } from './ready-index.js';
 import { NORMAL_PRIORITY_MAX, TwoLevelIndex } from './two-level-index.js';
 
-/** In what order fresh messages are served: what generations of RabbitMQ differ in. */
-export interface FreshOrder {
-  makeIndex(cooler: Cooler | undefined): ReadyIndex;
+/** What generations of RabbitMQ differ in. */
+export interface QuorumGeneration {
+  /** The order in which fresh messages are served. */
+  makeFreshIndex(cooler: Cooler | undefined): ReadyIndex;
   /** A message of a higher priority than this may overtake others. */
   readonly ordinaryPriorityMax: number;
+  /** Of a queue without x-delivery-limit; negative is without limit. */
+  readonly deliveryLimit: number;
 }
 
 /** RabbitMQ 4.0 to 4.2. */
-export const TWO_LEVELS: FreshOrder = {
-  makeIndex: (cooler) => new TwoLevelIndex(cooler),
+export const QUORUM_4_2: QuorumGeneration = {
+  makeFreshIndex: (cooler) => new TwoLevelIndex(cooler),
   ordinaryPriorityMax: NORMAL_PRIORITY_MAX,
+  deliveryLimit: DELIVERY_LIMIT_DEFAULT,
 };
 
 /** Of a message that has none: neither high nor low. */
@@ -44,7 +48,7 @@ export class QuorumQueue extends CompetingQueue {
   readonly persistsAll = true;
   readonly supportsGlobalPrefetch = false;
   readonly unlimitedPrefetch = QUORUM_UNACKED_MAX;
-  private readonly order: FreshOrder;
+  private readonly ordinaryPriorityMax: number;
   private readonly deliveryLimit: number;
   /** x-overflow reject-publish: the limit was exceeded, and what comes is refused. */
   private isRefusing = false;
@@ -58,15 +62,15 @@ export class QuorumQueue extends CompetingQueue {
     virtualHostName: string,
     log: MessageLog,
     host: QueueHost,
-    order: FreshOrder = TWO_LEVELS,
+    generation: QuorumGeneration = QUORUM_4_2,
   ) {
     const { settings } = properties;
     const limit = LengthLimit.of(settings, log);
-    const index = new QuorumIndex(order.makeIndex(limit === undefined ? log : undefined));
+    const index = new QuorumIndex(generation.makeFreshIndex(limit === undefined ? log : undefined));
     super(properties, { virtualHostName, log, host, limit, index, yieldsToHigher: true });
     this.recoversByMessage = limit !== undefined;
-    this.order = order;
-    const deliveryLimit = settings.deliveryLimit ?? DELIVERY_LIMIT_DEFAULT;
+    this.ordinaryPriorityMax = generation.ordinaryPriorityMax;
+    const deliveryLimit = settings.deliveryLimit ?? generation.deliveryLimit;
     this.deliveryLimit = deliveryLimit < 0 ? Number.POSITIVE_INFINITY : deliveryLimit;
     this.dying = keepsDeadLetters(settings) ? new DyingBodies(limit) : undefined;
   }
@@ -77,7 +81,7 @@ export class QuorumQueue extends CompetingQueue {
       return this.admit(position, ownDeadlineMs, priority);
     }
     // What came before it and can be delivered already was delivered before it.
-    if (priority > this.order.ordinaryPriorityMax) this.catchUp();
+    if (priority > this.ordinaryPriorityMax) this.catchUp();
     this.index.push(position, priority);
     if (this.consumers.size > 0) this.host.scheduleRun(this);
     return true;

@@ -233,6 +233,20 @@ describe('a dead message on the disk', () => {
     expect(await drainTexts(after, 'dead')).toEqual(atTarget);
   });
 
+  it('survives a purge of so many others that a mark stands for them', async () => {
+    const first = await openDurable(new SimulatedFileSystem());
+    const source = quorum(first.virtualHost, 'source');
+    publish(first, 'source', Buffer.from('dead'));
+    source.reject(source.get(), source.lastSequence);
+    for (let i = 0; i < 1_000; i++) publish(first, 'source', Buffer.from(String(i)));
+    expect(source.purge()).toBe(1_000);
+    await first.settle();
+    first.clock.advance(1_000);
+    await first.settle();
+    const second = await openDurable(first.disk.powerCut());
+    expect(await drainTexts(second, 'source')).toEqual(['dead']);
+  });
+
   it('is still there after a restart, and goes where it can go then', async () => {
     const first = await openDurable(new SimulatedFileSystem());
     const source = quorum(first.virtualHost, 'source', { ...KEEPING, 'x-delivery-limit': 0 });
