@@ -123,7 +123,7 @@ export abstract class CompetingQueue implements Queue {
   }
 
   abstract publish(position: number, deadlineMs?: number): boolean;
-  abstract requeue(position: number, sequence: number): void;
+  abstract requeue(position: number, sequence: number, isAbandoned?: boolean): void;
   abstract reject(position: number, sequence: number): void;
   abstract recover(position: number, handOut: HandOut, returnCount: number): void;
   abstract checkGet(): void;

@@ -103,8 +103,11 @@ export interface Queue extends QueueProperties {
 
   /** The message was processed. */
   acknowledge(position: number, sequence: number): void;
-  /** The message is ready again, marked redelivered: where, is for the type to say. */
-  requeue(position: number, sequence: number): void;
+  /**
+   * The message is ready again, marked redelivered: where, is for the type to say.
+   * @param isAbandoned nobody gave it back: the channel that had it has gone
+   */
+  requeue(position: number, sequence: number, isAbandoned?: boolean): void;
   /** The message is dropped, or dead-lettered with reason `rejected`. */
   reject(position: number, sequence: number): void;
 

@@ -1,6 +1,8 @@
 /**
  * The ready order of a quorum queue (rabbitmq.com/docs/quorum-queues): what came back goes first, in the order in
- * which it came back; behind it the fresh messages, in an order that depends on the generation of RabbitMQ.
+ * which it came back; behind it the fresh messages, in an order that depends on the generation of RabbitMQ. A queue
+ * without a delivery limit puts what it gets back behind the fresh ones instead: nothing it cannot get rid of may stand
+ * in the way.
  *
  * The sequence number of an entry is how often it was handed out before: all that has to be known when it comes back.
  */
@@ -15,6 +17,8 @@ export class QuorumIndex implements ReadyIndex {
   private readonly fresh: ReadyIndex;
   /** Each with how often it was handed out. */
   private readonly returned = new NumberedPositions();
+  /** Of those that came back and are among the fresh ones: how often they were handed out. */
+  private readonly counts = new Map<number, number>();
 
   constructor(fresh: ReadyIndex) {
     this.fresh = fresh;
@@ -48,8 +52,9 @@ export class QuorumIndex implements ReadyIndex {
       return returned.shift();
     }
     const position = fresh.shift();
-    this.lastSequence = this.lastDeliveryCount = 0;
-    this.lastRedelivered = fresh.lastRedelivered;
+    const count = this.counts.size === 0 ? 0 : this.takeCount(position);
+    this.lastSequence = this.lastDeliveryCount = count;
+    this.lastRedelivered = count > 0 || fresh.lastRedelivered;
     return position;
   }
 
@@ -61,12 +66,22 @@ export class QuorumIndex implements ReadyIndex {
     const { returned } = this;
     const returns = Math.min(count, returned.length);
     for (let i = 0; i < returns; i++) visit(returned.positionAt(i), true, returned.numberAt(i));
-    if (count > returns) this.fresh.visitHead(count - returns, visit);
+    if (count === returns) return;
+    this.fresh.visitHead(count - returns, (position, redelivered) => {
+      const deliveryCount = this.counts.get(position) ?? 0;
+      visit(position, redelivered || deliveryCount > 0, deliveryCount);
+    });
   }
 
   /** Puts back an entry behind those that came back before; `sequence` is how often it is handed out by now. */
   restore(position: number, sequence: number): void {
     this.returned.push(position, sequence);
+  }
+
+  /** As `restore`, but behind all that wait, as an ordinary message. */
+  restoreToBack(position: number, sequence: number): void {
+    this.counts.set(position, sequence);
+    this.fresh.push(position, 0);
   }
 
   get coldHead(): ColdRun | undefined {
@@ -88,5 +103,12 @@ export class QuorumIndex implements ReadyIndex {
   clear(visit: (position: number) => void, visitRun: (run: ColdRun) => void): void {
     while (this.returned.length > 0) visit(this.returned.shift());
     this.fresh.clear(visit, visitRun);
+    this.counts.clear();
+  }
+
+  private takeCount(position: number): number {
+    const count = this.counts.get(position) ?? 0;
+    this.counts.delete(position);
+    return count;
   }
 }

@@ -3,7 +3,7 @@
  * over a restart, and every message with a count of how often it was handed out.
  *
  *   - What comes back goes before what is fresh, in the order in which it comes back. Its next delivery says how often
- *     it was handed out before; past the delivery limit it dies instead.
+ *     it was handed out before; past the delivery limit it dies instead. Without a limit it goes to the back.
  *   - `reject-publish` is approximate: what is over the limit is noticed when it is there, and from then on the queue
  *     refuses until it is well below the limit again.
  *   - With the strategy at-least-once dead messages stay here, counted but unseen, until they are safe elsewhere.
@@ -48,6 +48,7 @@ export class QuorumQueue extends CompetingQueue {
   readonly persistsAll = true;
   readonly supportsGlobalPrefetch = false;
   readonly unlimitedPrefetch = QUORUM_UNACKED_MAX;
+  declare protected readonly index: QuorumIndex;
   private readonly ordinaryPriorityMax: number;
   private readonly deliveryLimit: number;
   /** x-overflow reject-publish: the limit was exceeded, and what comes is refused. */
@@ -66,11 +67,13 @@ export class QuorumQueue extends CompetingQueue {
   ) {
     const { settings } = properties;
     const limit = LengthLimit.of(settings, log);
-    const index = new QuorumIndex(generation.makeFreshIndex(limit === undefined ? log : undefined));
+    const deliveryLimit = settings.deliveryLimit ?? generation.deliveryLimit;
+    // Where messages go to the back they are not in the order of the log, by which it finds them again.
+    const cooler = limit === undefined && deliveryLimit >= 0 ? log : undefined;
+    const index = new QuorumIndex(generation.makeFreshIndex(cooler));
     super(properties, { virtualHostName, log, host, limit, index, yieldsToHigher: true });
     this.recoversByMessage = limit !== undefined;
     this.ordinaryPriorityMax = generation.ordinaryPriorityMax;
-    const deliveryLimit = settings.deliveryLimit ?? generation.deliveryLimit;
     this.deliveryLimit = deliveryLimit < 0 ? Number.POSITIVE_INFINITY : deliveryLimit;
     this.dying = keepsDeadLetters(settings) ? new DyingBodies(limit) : undefined;
   }
@@ -93,9 +96,11 @@ export class QuorumQueue extends CompetingQueue {
     this.onSettled();
   }
 
-  requeue(position: number, sequence: number): void {
+  requeue(position: number, sequence: number, isAbandoned = false): void {
     if (this.isDeleted) return this.acknowledge(position, sequence);
-    if (this.mustRead(position)) return this.log.fetch(position, () => this.requeue(position, sequence));
+    if (this.mustRead(position)) {
+      return this.log.fetch(position, () => this.requeue(position, sequence, isAbandoned));
+    }
     this.unackedCount--;
     // Noted also when it dies now: should the broker end before it is safe elsewhere, it is known to be overdue.
     this.log.noteReturn(position, this.id);
@@ -103,7 +108,10 @@ export class QuorumQueue extends CompetingQueue {
     if (deliveryCount > this.deliveryLimit) {
       this.die(position, 'delivery_limit');
     } else {
-      this.index.restore(position, deliveryCount);
+      // RabbitMQ, "Repeated Requeues": without a limit what is given back goes to the back.
+      const isToBack = this.deliveryLimit === Number.POSITIVE_INFINITY && !isAbandoned;
+      if (isToBack) this.index.restoreToBack(position, deliveryCount);
+      else this.index.restore(position, deliveryCount);
       this.settleReturn(position);
     }
     this.onSettled();

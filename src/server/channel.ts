@@ -184,7 +184,7 @@ export class Channel implements FrameSink {
     for (const consumer of [...this.consumers.values()]) consumer.queue.unsubscribe(consumer);
     this.consumers.clear();
     this.deliveries.globalPrefetch = 0;
-    this.deliveries.settle(0, true, Settlement.Requeue);
+    this.deliveries.settle(0, true, Settlement.Abandon);
     this.abandonContent();
   }
 

@@ -90,8 +90,8 @@ export class ChannelConsumer extends DeliveryOwner implements Consumer {
   }
 }
 
-/** What becomes of a delivery. */
-export const Settlement = { Acknowledge: 0, Requeue: 1, Reject: 2 } as const;
+/** What becomes of a delivery. One is abandoned when its channel goes. */
+export const Settlement = { Acknowledge: 0, Requeue: 1, Reject: 2, Abandon: 3 } as const;
 export type Settlement = (typeof Settlement)[keyof typeof Settlement];
 
 /** A settlement that a transaction holds back until its commit. */
@@ -299,8 +299,8 @@ export function settleDelivery(
 ): void {
   owner.unackedCount--;
   if (kind === Settlement.Acknowledge) owner.queue.acknowledge(position, sequence);
-  else if (kind === Settlement.Requeue) owner.queue.requeue(position, sequence);
-  else owner.queue.reject(position, sequence);
+  else if (kind === Settlement.Reject) owner.queue.reject(position, sequence);
+  else owner.queue.requeue(position, sequence, kind === Settlement.Abandon);
   owner.onSettled();
 }
 

@@ -100,6 +100,37 @@ describe('the delivery count of a quorum queue', () => {
     publish(t, 'm');
     for (let i = 0; i < 100; i++) expect(bounce(t)).toBe(i);
     expect(t.host.deadLetters).toEqual([]);
+    expect(t.drain()).toEqual(['m*']);
+    expectNothingHeld(t.log);
+  });
+
+  it('sends what is given back to the back when there is no limit, but not what was abandoned', () => {
+    const t = quorumBench({ 'x-delivery-limit': -1 });
+    for (const label of ['1', '2', '3', '4']) publish(t, label);
+    const [first, second, third] = [t.get()!, t.get()!, t.get()!];
+    t.queue.requeue(second.position, second.sequence);
+    t.queue.requeue(first.position, first.sequence);
+    t.queue.requeue(third.position, third.sequence, true);
+    publish(t, '5');
+    expect(t.queue.peek(9).map((seen) => `${t.label(seen)}${seen.deliveryCount}`)).toEqual([
+      '3*1',
+      '40',
+      '2*1',
+      '1*1',
+      '50',
+    ]);
+    expect(t.drain()).toEqual(['3*', '4', '2*', '1*', '5']);
+    expectNothingHeld(t.log);
+  });
+
+  it('starts anew when a queue without a limit is purged', () => {
+    const t = quorumBench({ 'x-delivery-limit': -1 });
+    publish(t, '1');
+    bounce(t);
+    expect(t.queue.purge()).toBe(1);
+    publish(t, '2');
+    expect(bounce(t)).toBe(0);
+    expect(bounce(t)).toBe(1);
   });
 
   it.each<End>(['in order', 'by a power cut'])('survives a broker that ends %s', async (end) => {

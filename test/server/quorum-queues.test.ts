@@ -214,20 +214,28 @@ describe('deliveries of a quorum queue', () => {
     expect(again.body.equals(Buffer.from(body))).toBe(true);
   });
 
-  it('begin with what came back, in the order in which it came back', async () => {
-    await declare();
-    await publishTo(client, queue, 3);
+  it.each([
+    ['begin with what came back, in the order in which it came back', 20, ['2*', '1*', '3*', '4', '5']],
+    // 3.10 has no limit unless it is told one, and takes a negative one for what it says.
+    [
+      'end with what came back when there is no limit',
+      byGeneration(-1, undefined),
+      ['4', '2*', '1*', '3*', '5'],
+    ],
+  ])('%s', async (_, limit, expected) => {
+    await declare(limit === undefined ? [] : [['x-delivery-limit', 'I', limit]]);
+    await publishTo(client, queue, 4);
     await client.call(1, 'confirm.select');
     for (let i = 0; i < 3; i++) await client.get(1, queue, false);
     for (const deliveryTag of [2, 1]) client.send(1, 'basic.nack', { deliveryTag, requeue: true });
     await client.call(1, 'basic.recover', { requeue: true });
-    client.publish(1, { routingKey: queue, body: '4' });
+    client.publish(1, { routingKey: queue, body: '5' });
     // In RabbitMQ the queue takes what is returned in its own time, but before what is published afterwards.
     await client.method(1, 'basic.ack');
     await client.call(1, 'basic.consume', { queue, noAck: true });
     const order: string[] = [];
-    for (let i = 0; i < 4; i++) order.push(seen(await client.delivery())[0]);
-    expect(order).toEqual(['2*', '1*', '3*', '4']);
+    for (let i = 0; i < 5; i++) order.push(seen(await client.delivery())[0]);
+    expect(order).toEqual(expected);
   });
 
   it('count the end of a channel', async () => {
