@@ -271,6 +271,36 @@ describe('deliveries of a quorum queue', () => {
   );
 });
 
+describe('the single active consumer of a quorum queue', () => {
+  it('goes over to the next when it is cancelled', async () => {
+    await declare([['x-single-active-consumer', 't', true]]);
+    await client.openChannel(2);
+    await client.call(1, 'basic.consume', { queue, consumerTag: 'one' });
+    await client.call(2, 'basic.consume', { queue, consumerTag: 'two' });
+    client.publish(1, { routingKey: queue, body: '1' });
+    const { deliveryTag } = (await client.delivery(1)).method;
+    client.send(1, 'basic.ack', { deliveryTag: deliveryTag! });
+    await client.call(1, 'basic.cancel', { consumerTag: 'one' });
+    client.publish(1, { routingKey: queue, body: '2' });
+    expect(seen(await client.delivery(2))).toEqual(['2', undefined]);
+  });
+
+  // 3.10 does not know priorities here.
+  it.skipIf(IS_ORACLE)('makes room for a higher priority once it has settled what it has', async () => {
+    await declare([['x-single-active-consumer', 't', true]]);
+    await client.openChannel(2);
+    await client.call(1, 'basic.consume', { queue });
+    client.publish(1, { routingKey: queue, body: '1' });
+    const { deliveryTag } = (await client.delivery(1)).method;
+    await client.call(2, 'basic.consume', { queue, arguments: [['x-priority', 'I', 10]] });
+    client.publish(1, { routingKey: queue, body: '2' });
+    await client.sync(2);
+    expect([client.pendingFrames(1), client.pendingFrames(2)]).toEqual([[], []]);
+    client.send(1, 'basic.ack', { deliveryTag: deliveryTag! });
+    expect(seen(await client.delivery(2))).toEqual(['2', undefined]);
+  });
+});
+
 describe('the end of a message of a quorum queue', () => {
   it.each([
     ['basic.reject', (deliveryTag: number): Fields => ({ deliveryTag, requeue: true })],
