@@ -18,29 +18,43 @@ import type { ExchangeHistory } from './exchange-history.js';
 import { writeMessage } from './message-writer.js';
 import type { VirtualHost } from './virtual-host.js';
 
+/** A message that a queue gives up. */
+export interface Death {
+  readonly queue: Queue;
+  readonly position: number;
+  readonly reason: DeadLetterReason;
+  readonly diedMs: number;
+  /** Queues that have a copy from an earlier attempt. */
+  readonly takers?: ReadonlySet<Queue>;
+}
+
+/** The copy of a dead message, not yet referred to by anybody, and the queues it goes to; without any it is no copy. */
+export interface DeadCopy {
+  readonly position: number;
+  readonly route: readonly Queue[];
+  /** Given to the journal, and not safe yet. */
+  readonly isDurable: boolean;
+}
+
 /**
  * Publishes a copy of a dead message; the message itself stays the caller's.
  * @returns whether the copy was given to the journal, and is not safe yet
  */
-export function deadLetter(
-  virtualHost: VirtualHost,
-  queue: Queue,
-  position: number,
-  reason: DeadLetterReason,
-): boolean {
-  const { deadLetterExchange } = queue.settings;
-  const exchange =
-    deadLetterExchange === undefined ? undefined : virtualHost.exchanges.get(deadLetterExchange);
-  return exchange !== undefined && republish(virtualHost, queue, position, reason, exchange.name);
+export function deadLetter(virtualHost: VirtualHost, death: Death): boolean {
+  const copy = copyDead(virtualHost, death);
+  if (copy === undefined) return false;
+  virtualHost.log.retain(copy.position, copy.route.length);
+  for (const target of copy.route) target.publish(copy.position);
+  return copy.isDurable;
 }
 
-function republish(
-  virtualHost: VirtualHost,
-  queue: Queue,
-  position: number,
-  reason: DeadLetterReason,
-  exchangeName: string,
-): boolean {
+/** Writes a copy of a dead message for the queues that have none yet; undefined when it is routed nowhere. */
+export function copyDead(virtualHost: VirtualHost, death: Death): DeadCopy | undefined {
+  const { queue, position, reason } = death;
+  const { deadLetterExchange, deadLetterRoutingKey } = queue.settings;
+  const exchange =
+    deadLetterExchange === undefined ? undefined : virtualHost.exchanges.get(deadLetterExchange);
+  if (exchange === undefined) return undefined;
   const { log } = virtualHost;
   const dead = readImage(log.segmentOf(position).block, log.payloadOffset(position));
   const { contentHeader } = dead;
@@ -57,20 +71,18 @@ function republish(
       reason,
       exchange: dead.exchange,
       routingKeys: [dead.routingKey, ...carbonCopies],
-      timeSeconds: Math.floor(virtualHost.environment.nowMs() / 1000),
+      timeSeconds: Math.floor(death.diedMs / 1000),
       originalExpiration: properties.expiration,
     },
     hasHistory,
   );
 
-  const { deadLetterRoutingKey } = queue.settings;
   const routingKey = deadLetterRoutingKey ?? dead.routingKey;
   const routingKeys = deadLetterRoutingKey === undefined ? [routingKey, ...carbonCopies] : [routingKey];
-  const exchange = virtualHost.exchangeNamed(exchangeName);
   // The expiration goes, or the copy would expire again at once where it waits.
   const deadProperties = { ...properties, headers, expiration: undefined };
   const histories: ExchangeHistory[] = [];
-  const route = virtualHost.router
+  const targets = virtualHost.router
     .route(exchange, {
       routingKeys,
       headers: () => headers,
@@ -78,14 +90,17 @@ function republish(
       keptBy: (history) => histories.push(history),
     })
     .filter((target) => !wouldCycle(headers, target.name, reason));
-  if (route.length === 0 && histories.length === 0) return false;
+  if (targets.length === 0 && histories.length === 0) return undefined;
   // Nothing bounds the argument it comes from; a key that fits no short string reaches no consumer.
-  if (Buffer.byteLength(deadLetterRoutingKey ?? '') > SHORT_STRING_BYTES_MAX) return false;
+  if (Buffer.byteLength(deadLetterRoutingKey ?? '') > SHORT_STRING_BYTES_MAX) return undefined;
+
+  const route = targets.filter((target) => death.takers?.has(target) !== true);
+  if (route.length === 0 && targets.length > 0) return { position: -1, route, isDurable: false };
 
   const encoded = encodeProperties(deadProperties);
   const fixed = contentHeader.subarray(0, CONTENT_HEADER_FIXED_BYTES);
   const message = {
-    exchange: exchangeName,
+    exchange: exchange.name,
     routingKey,
     contentHeader: Buffer.concat([fixed, encoded]),
     body: dead.body,
@@ -95,9 +110,8 @@ function republish(
     priority: dead.priority,
   };
   const copy = writeMessage(log, message, route);
-  const isDurable = log.segmentOf(copy).journal !== undefined;
-  for (const history of histories) history.add(copy);
-  log.retain(copy, route.length);
-  for (const target of route) target.publish(copy);
-  return isDurable;
+  // What an exchange keeps it has from the first attempt.
+  if (death.takers === undefined || death.takers.size === 0)
+    for (const history of histories) history.add(copy);
+  return { position: copy, route, isDurable: log.segmentOf(copy).journal !== undefined };
 }

@@ -4,19 +4,17 @@
  */
 import { RingBuffer } from '../lib/ring-buffer.js';
 import type { DeadLetterReason, Queue } from '../queues/queue.js';
-import { deadLetter } from './dead-letter.js';
+import { keepsDeadLetters } from '../queues/queue-arguments.js';
+import { type Death, deadLetter } from './dead-letter.js';
+import { KeptDeadLetters, KeptDeath } from './kept-dead-letters.js';
 import type { VirtualHost } from './virtual-host.js';
-
-interface Death {
-  readonly queue: Queue;
-  readonly position: number;
-  readonly reason: DeadLetterReason;
-}
 
 export class DyingMessages {
   private readonly virtualHost: VirtualHost;
   /** The first is being published. */
   private readonly deaths = new RingBuffer<Death>();
+  /** Of the queues that keep their dead messages until they are safe elsewhere. */
+  private readonly keepers = new Map<Queue, KeptDeadLetters>();
 
   constructor(virtualHost: VirtualHost) {
     this.virtualHost = virtualHost;
@@ -24,24 +22,57 @@ export class DyingMessages {
 
   /** Takes over the queue's reference of a record, and lets the queue forget it once its copy is safe. */
   add(queue: Queue, position: number, reason: DeadLetterReason): void {
-    this.deaths.push({ queue, position, reason });
+    if (keepsDeadLetters(queue.settings)) this.keeperOf(queue).add(position, reason);
+    else this.enqueue({ queue, position, reason, diedMs: this.virtualHost.clock.nowMs() });
+  }
+
+  queueDeleted(queue: Queue): void {
+    this.keepers.get(queue)?.close();
+    this.keepers.delete(queue);
+  }
+
+  /** Ends the timers: the broker is closing. */
+  stop(): void {
+    for (const keeper of this.keepers.values()) keeper.stop();
+  }
+
+  private keeperOf(queue: Queue): KeptDeadLetters {
+    let keeper = this.keepers.get(queue);
+    if (keeper === undefined) {
+      keeper = new KeptDeadLetters(this.virtualHost, queue, (death) => this.enqueue(death));
+      this.keepers.set(queue, keeper);
+    }
+    return keeper;
+  }
+
+  private enqueue(death: Death): void {
+    this.deaths.push(death);
     if (this.deaths.length === 1) this.publishAll();
   }
 
   private publishAll(): void {
     const { log } = this.virtualHost;
     for (let death = this.deaths.peek(); death !== undefined; death = this.deaths.peek()) {
-      const { queue, position, reason } = death;
-      if (!log.isReadable(position)) return log.fetch(position, () => this.publishAll());
-      let isCopyDurable = false;
+      if (!log.isReadable(death.position)) return log.fetch(death.position, () => this.publishAll());
       try {
-        if (!log.isDamaged(position)) isCopyDurable = deadLetter(this.virtualHost, queue, position, reason);
+        if (death instanceof KeptDeath) death.keeper.publish(death);
+        else this.publish(death);
       } finally {
         this.deaths.shift();
-        // The source may be forgotten only when the copy is safe: a crash in between must not lose both.
-        if (isCopyDurable) this.forgetWhenSafe(queue, position, log.journal!.nextCommit);
-        else queue.forget(position);
       }
+    }
+  }
+
+  private publish(death: Death): void {
+    const { queue, position } = death;
+    const { log } = this.virtualHost;
+    let isCopyDurable = false;
+    try {
+      if (!log.isDamaged(position)) isCopyDurable = deadLetter(this.virtualHost, death);
+    } finally {
+      // The source may be forgotten only when the copy is safe: a crash in between must not lose both.
+      if (isCopyDurable) this.forgetWhenSafe(queue, position, log.journal!.nextCommit);
+      else queue.forget(position);
     }
   }
 

@@ -113,7 +113,7 @@ function requestOf({ contentHeader, routingKey }: MessageParts, histories: Excha
 /** Times to live begin with the arrival in a queue (rabbitmq.com/docs/ttl), which is now. */
 function deliver(virtualHost: VirtualHost, position: number, route: Route): void {
   const { log } = virtualHost;
-  const isDurable = isPersistent(log, position) && durableTargets(log, route) > 0;
+  const isDurable = durableTargets(log, route, isPersistent(log, position)) > 0;
   const hasTtl = route.some(({ settings }) => settings.messageTtlMs !== undefined);
   let arrived = position;
   if (isDurable || hasTtl || deadlineOf(log, position) !== Number.POSITIVE_INFINITY) {

@@ -24,21 +24,37 @@ export interface NewMessage extends Readonly<ImageNotes> {
   readonly body: Buffer;
 }
 
-/** How many queues of a route keep a persistent message over a restart; 0 for a broker in memory. */
-export function durableTargets(log: MessageLog, route: readonly Queue[]): number {
+/** How many queues of a route keep a message over a restart; 0 for a broker in memory. */
+export function durableTargets(log: MessageLog, route: readonly Queue[], isPersistent: boolean): number {
   if (log.journal === undefined) return 0;
   let count = 0;
-  for (let i = 0; i < route.length; i++) if (route[i]!.durable) count++;
+  for (let i = 0; i < route.length; i++) if (keeps(route[i]!, isPersistent)) count++;
   return count;
 }
 
-/** Writes the ids of the durable queues of a route into a durable record. */
-export function writeTargets(log: MessageLog, position: number, route: readonly Queue[]): void {
+/** Writes the ids of the queues that keep a message over a restart into its durable record. */
+export function writeTargets(
+  log: MessageLog,
+  position: number,
+  route: readonly Queue[],
+  isPersistent: boolean,
+): void {
   let index = 0;
   for (let i = 0; i < route.length; i++) {
-    if (route[i]!.durable) log.writeTarget(position, index++, route[i]!.id);
-    else log.segmentOf(position).journal!.hasTransientReferences = true;
+    const queue = route[i]!;
+    if (keeps(queue, isPersistent)) {
+      log.writeTarget(position, index++, queue.id);
+    } else {
+      const journal = log.segmentOf(position).journal!;
+      journal.hasTransientReferences = true;
+      // A durable queue forgets positions that the log can find again. This one it cannot.
+      if (queue.durable) journal.hasUnnamedReferences = true;
+    }
   }
+}
+
+function keeps(queue: Queue, isPersistent: boolean): boolean {
+  return isPersistent ? queue.durable : queue.persistsAll;
 }
 
 /** Makes a record one that is published at `nowMs`, its deadline moved along. @returns by how many milliseconds */
@@ -56,19 +72,20 @@ export function moveInTime(log: MessageLog, position: number, nowMs: number): nu
  * does not survive a restart anyway.
  */
 export function makeDurable(log: MessageLog, position: number, route: readonly Queue[]): number {
-  const isKept = isPersistent(log, position) && durableTargets(log, route) > 0;
-  return isKept ? copyRecord(log, position, route) : position;
+  return durableTargets(log, route, isPersistent(log, position)) > 0
+    ? copyRecord(log, position, route)
+    : position;
 }
 
-/** Writes a record again, so that the durable queues of its route keep it if it is persistent. */
+/** Writes a record again, so that the queues of its route that keep it over a restart find it again. */
 export function copyRecord(log: MessageLog, position: number, route: readonly Queue[]): number {
   const { block } = log.segmentOf(position);
   const image = log.payloadOffset(position);
   const length = log.payloadLength(position);
-  const durableCount = isPersistent(log, position) ? durableTargets(log, route) : 0;
+  const durableCount = durableTargets(log, route, isPersistent(log, position));
   const copy = durableCount > 0 ? log.appendDurable(length, durableCount) : log.append(length);
   copyBytes(block, image, log.segmentOf(copy).block, log.payloadOffset(copy), length);
-  if (durableCount > 0) writeTargets(log, copy, route);
+  if (durableCount > 0) writeTargets(log, copy, route, isPersistent(log, position));
   return copy;
 }
 
@@ -79,15 +96,16 @@ export function isPersistent(log: MessageLog, position: number): boolean {
 
 /**
  * Writes a message and returns its position; the caller takes the references.
- * @param route the queues it goes to: a persistent message is written so that the durable ones keep it
+ * @param route the queues it goes to: it is written so that those that keep it over a restart find it again
  */
 export function writeMessage(log: MessageLog, message: NewMessage, route: readonly Queue[] = []): number {
   const { contentHeader, body } = message;
   const names = encodeNames(message.exchange, message.routingKey);
   const length = imageLength(names.length, contentHeader.length, body.length);
-  const durableCount = (message.flags & IMAGE_PERSISTENT) === 0 ? 0 : durableTargets(log, route);
+  const isKeptByAll = (message.flags & IMAGE_PERSISTENT) !== 0;
+  const durableCount = durableTargets(log, route, isKeptByAll);
   const position = durableCount > 0 ? log.appendDurable(length, durableCount) : log.append(length);
-  if (durableCount > 0) writeTargets(log, position, route);
+  if (durableCount > 0) writeTargets(log, position, route, isKeptByAll);
   const { block } = log.segmentOf(position);
   const image = log.payloadOffset(position);
   writeImageFrame(block, image, names.length, contentHeader.length, body.length, message);

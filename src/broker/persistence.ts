@@ -2,11 +2,12 @@
  * What survives a restart: opens a data directory, makes the definitions again, puts the messages back into their
  * queues, and from then on keeps both. Listeners open afterwards.
  */
-import { IMAGE_DEADLINE_MS } from '../amqp/message-image.js';
+import { IMAGE_DEADLINE_MS, IMAGE_PRIORITY } from '../amqp/message-image.js';
 import type { FileSystem } from '../lib/file-system.js';
 import { RESIDENT_BYTES_MAX, SEGMENT_FILE_BYTES, SPILL_MEMORY_SHARE } from '../lib/limits.js';
 import type { Queue } from '../queues/queue.js';
 import { HandOut } from '../queues/ready-index.js';
+import { NORMAL_PRIORITY_MAX } from '../queues/two-level-index.js';
 import { Compactor } from '../store/compactor.js';
 import { type DefinitionRecord, DefinitionsLog, readDefinitions } from '../store/definitions-log.js';
 import { DiskPatience, isFullDisk } from '../store/disk-patience.js';
@@ -65,7 +66,7 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
       syncMode: options.syncMode,
       epoch,
       clock: broker.clock,
-      inspect: hasDeadline,
+      inspect: wantsLook,
       ...(options.readBlockBytes !== undefined && { readBlockBytes: options.readBlockBytes }),
       onDirty: () => broker.scheduler.scheduleCommit(),
       prerequisite: () => {
@@ -91,7 +92,8 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
     },
     recoversByMessage: (queueId) => queues.get(queueId)!.recoversByMessage,
     onMessage: (queueId, position, returnCount) => {
-      queues.get(queueId)!.recover(position, returnCount > 0 ? HandOut.Noted : handOutOf(queueId));
+      const handOut = returnCount > 0 ? HandOut.Noted : handOutOf(queueId);
+      queues.get(queueId)!.recover(position, handOut, returnCount);
       messageCount++;
     },
     onRun: (queueId, run) => {
@@ -221,8 +223,9 @@ function handOutJudge(records: readonly DefinitionRecord[]): (queueId: number) =
   return (queueId) => (unsure.has(queueId) ? HandOut.Presumed : HandOut.Never);
 }
 
-/** A message with an expiration of its own makes its queue look at deadlines. */
-function hasDeadline(view: DataView, image: number): boolean {
+/** A message with an expiration of its own makes its queue look at deadlines; one with a high priority may go first. */
+function wantsLook(view: DataView, image: number): boolean {
+  if (view.getUint8(image + IMAGE_PRIORITY) > NORMAL_PRIORITY_MAX) return true;
   return view.getFloat64(image + IMAGE_DEADLINE_MS, true) !== Number.POSITIVE_INFINITY;
 }
 

@@ -2,12 +2,12 @@
  * A virtual host: the exchanges, queues and bindings of one namespace, and the rules by which they come, change
  * and go. Permissions are the channel's affair; what is asked for here has been allowed.
  */
-import { type AmqpError, notFound, notImplemented, resourceLocked } from '../amqp/errors.js';
+import { type AmqpError, notFound, resourceLocked } from '../amqp/errors.js';
 import { FieldTable } from '../amqp/field-table.js';
 import { exchangeTypes } from '../exchanges/registry.js';
 import type { Clock } from '../lib/clock.js';
+import type { Logger } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
-import { ClassicQueue } from '../queues/classic-queue.js';
 import type { DeadLetterReason, Queue, QueueHost, QueueProperties } from '../queues/queue.js';
 import { type QueueSettings, readQueueArguments } from '../queues/queue-arguments.js';
 import {
@@ -31,6 +31,7 @@ import { DyingMessages } from './dying-messages.js';
 import { ExchangeHistory, replayHistory } from './exchange-history.js';
 import type { Generation } from './generations/generation.js';
 import { PREDECLARED_EXCHANGES } from './predeclared-exchanges.js';
+import { makeQueue } from './queue-types.js';
 import { BrokerExchange, Router, type RouteTarget } from './router.js';
 import type { Scheduler } from './scheduler.js';
 
@@ -58,6 +59,7 @@ export interface VirtualHostEnvironment {
   readonly clock: Clock;
   readonly generation: Generation;
   readonly random: Random;
+  readonly logger: Logger;
   /** Keeps durable definitions; undefined for a broker in memory, and during recovery. */
   readonly definitions: DefinitionsLog | undefined;
   nextQueueId(): number;
@@ -254,7 +256,9 @@ export class VirtualHost implements QueueHost {
     this.deleteExchanges(this.unbindEverywhere(queue));
     this.router.invalidate();
     if (queue.durable) this.record(queueGoneRecord(this.name, queue));
-    return queue.delete();
+    const count = queue.delete();
+    this.dying.queueDeleted(queue);
+    return count;
   }
 
   /** A connection has ended: its exclusive queues go with it. */
@@ -306,6 +310,7 @@ export class VirtualHost implements QueueHost {
       if (this.log.journal === undefined) this.deleteQueue(queue);
       else queue.stop();
     }
+    this.dying.stop();
   }
 
   scheduleRun(queue: Queue): void {
@@ -342,11 +347,8 @@ export class VirtualHost implements QueueHost {
   }
 
   private newQueue(id: number, declared: QueueDeclaration, settings: QueueSettings): Queue {
-    if (settings.type !== 'classic') {
-      throw notImplemented(`queues of type '${settings.type}' are not supported by this broker yet`);
-    }
     const properties: QueueProperties = { ...declared, settings, id };
-    return new ClassicQueue(properties, this.name, this.log, this);
+    return makeQueue(properties, this.name, this.log, this, this.environment);
   }
 
   /**

@@ -74,6 +74,18 @@ export const RECORD_ADOPTED_BYTES_MIN = 131_072;
 /** How long a shutdown waits for clients to answer connection.close before it drops them. */
 export const SHUTDOWN_TIMEOUT_MS = 3_000;
 
+/** Deliveries after which a message of a quorum queue is given up, without x-delivery-limit (RabbitMQ 4.x). */
+export const DELIVERY_LIMIT_DEFAULT = 20;
+
+/** Dead messages of a queue that are under way at a time, with the strategy at-least-once (RabbitMQ). */
+export const DEAD_LETTERS_UNDER_WAY_MAX = 32;
+
+/** When a dead message that found no queue, or a full one, is tried again, with that strategy (RabbitMQ). */
+export const DEAD_LETTER_RETRY_MS = 180_000;
+
+/** Unacked deliveries of a quorum queue's consumer without a prefetch (RabbitMQ). */
+export const QUORUM_UNACKED_MAX = 2000;
+
 /** x-max-priority (rabbitmq.com/docs/priority): one octet on the wire. */
 export const PRIORITY_MAX = 255;
 

@@ -1,154 +1,31 @@
 /**
- * The classic queue: messages in order of arrival (or priority), each to one consumer.
- *
- *   publish -> ready --run/get--> unacked --acknowledge--> gone
- *                ^ |                 |  \---reject-------> gone, or dead-lettered
- *                | +-- expired, over the limit: gone, or dead-lettered
- *                +------requeue------+
- *
- * A delivery to a consumer with automatic acknowledgement goes from ready to gone directly.
- *
- * Deliveries are made by the turn. RabbitMQ hands each message out before it looks at what comes next, and that
- * shows wherever the ready messages are counted, dropped or ordered. There the queue runs on the spot first: what it
- * writes waits in the transports like everything else.
+ * The classic queue: messages in order of arrival (or priority), each to one consumer. What comes back takes the
+ * place that it had.
  */
-import { accessRefused } from '../amqp/errors.js';
-import type { FieldTable } from '../amqp/field-table.js';
-import { IMAGE_DEADLINE_MS, IMAGE_PRIORITY } from '../amqp/message-image.js';
-import { QUEUE_RUN_MESSAGES_MAX } from '../lib/limits.js';
+import { accessRefused, preconditionFailed } from '../amqp/errors.js';
+import { IMAGE_PRIORITY } from '../amqp/message-image.js';
 import type { MessageLog } from '../store/message-log.js';
-import type { ColdRun } from './cold-run.js';
-import { ConsumerList } from './consumer-list.js';
+import { CompetingQueue } from './competing-queue.js';
 import { LengthLimit } from './length-limit.js';
-import { MessageExpiry } from './message-expiry.js';
 import { PriorityIndex } from './priority-index.js';
-import type {
-  Consumer,
-  DeadLetterReason,
-  PurgeMark,
-  Queue,
-  QueueCounts,
-  QueueHost,
-  QueueProperties,
-} from './queue.js';
-import type { QueueSettings } from './queue-arguments.js';
+import type { Consumer, QueueHost, QueueProperties } from './queue.js';
 import { QueueIndex } from './queue-index.js';
-import { QueueLease } from './queue-lease.js';
-import { ReadyHead } from './ready-head.js';
 import type { HandOut, ReadyIndex } from './ready-index.js';
 
-/** A purge of fewer messages acknowledges each; a mark costs a record of the definitions log. */
-const PURGE_MARK_MESSAGES_MIN = 1000;
-
-export class ClassicQueue implements Queue {
+export class ClassicQueue extends CompetingQueue {
   readonly typeName = 'classic';
-  readonly id: number;
-  readonly name: string;
-  readonly durable: boolean;
-  readonly autoDelete: boolean;
-  readonly exclusiveOwner: object | undefined;
-  readonly arguments: FieldTable;
-  readonly settings: QueueSettings;
-  isDeleted = false;
-  isScheduled = false;
-  purgeMark: PurgeMark | undefined;
-  lastSequence = 0;
-  lastRedelivered = false;
-  /** What is limited or ordered by what messages hold cannot take them as runs. */
   readonly recoversByMessage: boolean;
-
-  private readonly log: MessageLog;
-  private readonly host: QueueHost;
-  private readonly virtualHostName: string;
-  private readonly index: ReadyIndex;
-  private readonly head: ReadyHead;
-  private readonly consumers = new ConsumerList();
-  private readonly lease: QueueLease | undefined;
-  private readonly isSingleActive: boolean;
-  /** x-single-active-consumer: the one that is served; the others wait for it to go. */
-  private active: Consumer | undefined;
-  private unackedCount = 0;
-
-  /** Whether a message may join without a look at it: no limit, no time to live, no priorities. */
-  private isPlain: boolean;
-  private readonly limit: LengthLimit | undefined;
-  private readonly messageTtlMs: number;
-  /** Made for the first message that can expire: until then nothing looks at deadlines. */
-  private expiry: MessageExpiry | undefined;
+  readonly persistsAll = false;
+  readonly supportsGlobalPrefetch = true;
+  readonly unlimitedPrefetch = 0;
 
   constructor(properties: QueueProperties, virtualHostName: string, log: MessageLog, host: QueueHost) {
-    const { settings } = properties;
-    this.id = properties.id;
-    this.name = properties.name;
-    this.durable = properties.durable;
-    this.autoDelete = properties.autoDelete;
-    this.exclusiveOwner = properties.exclusiveOwner;
-    this.arguments = properties.arguments;
-    this.settings = settings;
-    this.virtualHostName = virtualHostName;
-    this.log = log;
-    this.host = host;
-    this.limit = LengthLimit.of(settings, log);
-    this.recoversByMessage = this.limit !== undefined || settings.maxPriority !== undefined;
-    const cooler = this.durable && !this.recoversByMessage ? log : undefined;
-    this.index =
-      settings.maxPriority === undefined ? new QueueIndex(cooler) : new PriorityIndex(settings.maxPriority);
-    this.head = new ReadyHead(this, this.index, log);
-    this.isSingleActive = settings.singleActiveConsumer;
-    this.messageTtlMs = settings.messageTtlMs ?? Number.POSITIVE_INFINITY;
-    this.isPlain =
-      this.limit === undefined && settings.messageTtlMs === undefined && settings.maxPriority === undefined;
-    this.lease =
-      settings.expiresMs === undefined
-        ? undefined
-        : new QueueLease(
-            host.clock,
-            settings.expiresMs,
-            () => this.consumers.size === 0,
-            () => host.leaseExpired(this),
-          );
-  }
-
-  publish(position: number, ownDeadlineMs: number = Number.POSITIVE_INFINITY): boolean {
-    if (!this.isPlain || ownDeadlineMs !== Number.POSITIVE_INFINITY)
-      return this.admit(position, ownDeadlineMs);
-    this.index.push(position, 0);
-    if (this.consumers.size > 0) this.host.scheduleRun(this);
-    return true;
-  }
-
-  run(): boolean {
-    const { index } = this;
-    if (this.expiry !== undefined) this.dropExpired();
-    for (let budget = QUEUE_RUN_MESSAGES_MAX; index.length > 0; budget--) {
-      const consumer = this.nextConsumer();
-      if (consumer === undefined || !this.head.isReadable() || index.length === 0) break;
-      if (budget === 0) {
-        this.head.readAhead();
-        return true;
-      }
-      this.handOut(consumer);
-      if (this.expiry !== undefined) this.dropExpired();
-    }
-    this.head.readAhead();
-    return false;
-  }
-
-  get(): number {
-    this.lease?.renew();
-    this.catchUp();
-    if (this.index.length === 0) return -1;
-    this.unackedCount++;
-    const position = this.take();
-    this.lastSequence = this.index.lastSequence;
-    this.lastRedelivered = this.index.lastRedelivered;
-    if (this.expiry !== undefined) this.dropExpired();
-    return position;
-  }
-
-  acknowledge(position: number, _sequence: number): void {
-    this.unackedCount--;
-    this.forget(position);
+    const limit = LengthLimit.of(properties.settings, log);
+    const index = indexFor(properties, limit, log);
+    super(properties, { virtualHostName, log, host, limit, index, yieldsToHigher: false });
+    const hasPriorities = properties.settings.maxPriority !== undefined;
+    this.recoversByMessage = limit !== undefined || hasPriorities;
+    if (hasPriorities) this.isPlain = false;
   }
 
   requeue(position: number, sequence: number): void {
@@ -160,241 +37,57 @@ export class ClassicQueue implements Queue {
     this.unackedCount--;
     this.index.restore(position, sequence);
     if (this.durable) this.log.noteReturn(position, this.id);
-    if (this.consumers.size > 0) this.host.scheduleRun(this);
-    if (this.limit !== undefined) {
-      this.limit.add(position);
-      this.dropOverLimit();
-    }
-    // Unacked messages do not expire, but one that comes back late does so at once (rabbitmq.com/docs/ttl).
-    if (this.expiry !== undefined) this.dropExpired();
+    this.settleReturn(position);
   }
 
   reject(position: number, sequence: number): void {
     if (this.isDeleted) return this.acknowledge(position, sequence);
     this.unackedCount--;
-    this.host.deadLetter(this, position, 'rejected');
+    this.die(position, 'rejected');
   }
 
-  subscribe(consumer: Consumer): void {
+  checkGet(): void {}
+
+  checkDelete(ifUnused: boolean, ifEmpty: boolean): void {
+    const { ready, consumers } = this.counts();
+    if (ifEmpty && ready > 0) throw preconditionFailed(`${this.place} not empty`);
+    if (ifUnused && consumers > 0) throw preconditionFailed(`${this.place} in use`);
+  }
+
+  override subscribe(consumer: Consumer): void {
     // RabbitMQ: an exclusive consumer tolerates no other, and cannot join a queue that has one or elects one.
-    const isTaken = consumer.isExclusive && (this.consumers.size > 0 || this.isSingleActive);
+    const isTaken = consumer.isExclusive && (this.consumers.size > 0 || this.single !== undefined);
     if (isTaken || this.consumers.hasExclusive) {
-      throw accessRefused(`queue '${this.name}' in vhost '${this.virtualHostName}' in exclusive use`);
+      throw accessRefused(`${this.place} in exclusive use`);
     }
-    this.catchUp();
-    this.consumers.add(consumer);
-    if (this.isSingleActive) this.active ??= consumer;
-    if (this.index.length > 0) this.host.scheduleRun(this);
-  }
-
-  unsubscribe(consumer: Consumer): void {
-    if (!this.consumers.remove(consumer)) return;
-    if (consumer === this.active) {
-      this.active = this.successor();
-      if (this.index.length > 0) this.host.scheduleRun(this);
-    }
-    if (this.consumers.size > 0) return;
-    this.lease?.renew();
-    this.host.lastConsumerGone(this);
-  }
-
-  consumerReady(consumer: Consumer): void {
-    if (this.isSingleActive) consumer.isWaiting = false;
-    else this.consumers.rejoin(consumer);
-    if (this.index.length > 0) this.host.scheduleRun(this);
-  }
-
-  touch(): void {
-    this.lease?.renew();
-  }
-
-  purge(): number {
-    this.catchUp();
-    const count = this.index.length;
-    // One record says that everything before it is gone, unless somebody still holds some of it.
-    const isMarked =
-      count >= PURGE_MARK_MESSAGES_MIN && this.unackedCount === 0 && this.host.markPurged(this);
-    const isNoted = this.durable && !this.isDeleted && !isMarked;
-    this.index.clear(
-      (position) => (isMarked ? this.log.release(position) : this.forget(position)),
-      (run) => this.log.releaseRun(run, isNoted ? this.id : undefined),
-    );
-    this.limit?.clear();
-    this.expiry?.stop();
-    return count;
-  }
-
-  counts(): QueueCounts {
-    this.catchUp();
-    return { ready: this.index.length, unacked: this.unackedCount, consumers: this.consumers.size };
-  }
-
-  forget(position: number): void {
-    // The records of a deleted queue mean nothing after a restart: its id is gone.
-    if (this.durable && !this.isDeleted) this.log.settle(position, this.id);
-    else this.log.release(position);
+    super.subscribe(consumer);
   }
 
   recover(position: number, handOut: HandOut): void {
-    const priority = this.settings.maxPriority === undefined ? 0 : this.priorityOf(position);
-    this.index.recover(position, handOut, priority);
-    this.limit?.add(position);
-    // What cannot be read now has no deadline of its own: its hint says so.
-    const mayExpire = this.log.isReadable(position)
-      ? this.mayExpire(position)
-      : this.messageTtlMs !== Number.POSITIVE_INFINITY;
-    this.expiry ??= mayExpire ? this.newExpiry() : undefined;
+    this.index.recover(position, handOut, this.priorityOf(position));
+    this.settleRecovery(position);
   }
 
-  get isHandOutNoted(): boolean {
-    return this.unackedCount === 0 && !this.index.hasPresumedHandOuts;
-  }
-
-  recoverRun(run: ColdRun, handOut: HandOut): void {
-    this.index.recoverRun(run, handOut);
-    this.expiry ??= this.messageTtlMs === Number.POSITIVE_INFINITY ? undefined : this.newExpiry();
-  }
-
-  stop(): void {
-    this.lease?.stop();
-    this.expiry?.stop();
-  }
-
-  isHeadReadable(): boolean {
-    this.catchUp();
-    return this.head.isReadable();
-  }
-
-  fetchHead(onReadable: () => void): void {
-    this.head.fetch(onReadable);
-  }
-
-  onHeadReadable(): void {
-    this.host.scheduleRun(this);
-  }
-
-  delete(): number {
-    this.catchUp();
-    this.isDeleted = true;
-    const count = this.purge();
-    this.isPlain = false;
-    this.lease?.stop();
-    const consumers = [...this.consumers];
-    for (const consumer of consumers) this.consumers.remove(consumer);
-    for (const consumer of consumers) consumer.cancelledByQueue();
-    return count;
-  }
-
-  /** Makes the deliveries that are due, and drops what has expired. */
-  private catchUp(): void {
-    for (let hasMore = this.isScheduled; hasMore; ) hasMore = this.run();
-    if (this.expiry !== undefined) this.dropExpired();
-  }
-
-  /** `publish` where it matters what else is ready, and whether somebody takes the message at once. */
-  private admit(position: number, ownDeadlineMs: number): boolean {
+  protected refuses(position: number): boolean {
     const { limit } = this;
-    if (this.isDeleted) {
-      // A route may be older than the end of the queue; a confirm does not tell the difference (RabbitMQ).
-      this.log.release(position);
-      return true;
-    }
-    this.catchUp();
-    if (limit !== undefined && !limit.dropsHead && !limit.hasRoomFor(position, this.index.length)) {
-      if (limit.deadLettersRejected) this.host.deadLetter(this, position, 'maxlen');
-      else this.forget(position);
-      return false;
-    }
-    this.index.push(position, this.settings.maxPriority === undefined ? 0 : this.priorityOf(position));
-    limit?.add(position);
-    if (this.messageTtlMs !== Number.POSITIVE_INFINITY || ownDeadlineMs !== Number.POSITIVE_INFINITY) {
-      this.expiry ??= this.newExpiry();
-    }
-    // What a consumer takes at once is neither one too many nor too late, be its time to live zero.
-    for (let taker = this.nextConsumer(); taker !== undefined; taker = this.nextConsumer()) {
-      if (!this.head.isReadable() || this.index.length === 0) break;
-      this.handOut(taker);
-      if (this.index.length === 0) return true;
-    }
-    if (limit !== undefined) this.dropOverLimit();
-    if (this.expiry !== undefined) this.dropExpired();
+    if (limit === undefined || limit.dropsHead || limit.hasRoomFor(position, this.index.length)) return false;
+    if (limit.deadLettersRejected) this.die(position, 'maxlen');
+    else this.letGo(position);
     return true;
   }
 
-  private handOut(consumer: Consumer): void {
-    const position = this.take();
-    // Counted before it is written: if writing fails, its channel's close requeues it.
-    if (!consumer.noAck) this.unackedCount++;
-    consumer.deliver(position, this.index.lastSequence, this.index.lastRedelivered);
-    if (consumer.noAck) this.forget(position);
-    if (!this.isSingleActive) this.consumers.rotate();
-  }
-
-  private take(): number {
-    const position = this.index.shift();
-    if (this.limit !== undefined) this.limit.remove(position);
-    return position;
-  }
-
-  private nextConsumer(): Consumer | undefined {
-    return this.isSingleActive ? this.nextActive() : this.consumers.next();
-  }
-
-  private nextActive(): Consumer | undefined {
-    const { active } = this;
-    if (active === undefined || active.canTake()) return active;
-    active.isWaiting = true;
-    return undefined;
-  }
-
-  /** RabbitMQ, "Single Active Consumer": the highest priority, then the earliest. */
-  private successor(): Consumer | undefined {
-    let successor: Consumer | undefined;
-    for (const consumer of this.consumers) {
-      if (successor === undefined || consumer.priority > successor.priority) successor = consumer;
-    }
-    return successor;
-  }
-
-  /** rabbitmq.com/docs/maxlength: the oldest ready messages make room; with priorities, those of the highest. */
-  private dropOverLimit(): void {
-    const limit = this.limit!;
-    if (!limit.dropsHead) return;
-    while (limit.isExceededBy(this.index.length)) {
-      if (limit.countsBytes && !this.head.isReadable()) return;
-      this.drop('maxlen');
-    }
-  }
-
-  /** rabbitmq.com/docs/ttl: messages expire at the head; what waits behind a live head waits on. */
-  private dropExpired(): void {
-    const { index } = this;
-    if (index.length === 0) return;
-    const expiry = this.expiry!;
-    const nowMs = this.host.clock.nowMs();
-    while (this.head.isReadable() && index.length > 0) {
-      const deadlineMs = expiry.deadlineOf(index.peek());
-      if (deadlineMs > nowMs) return expiry.watch(deadlineMs);
-      this.drop('expired');
-    }
-  }
-
-  /** The head dies. */
-  private drop(reason: DeadLetterReason): void {
-    this.host.deadLetter(this, this.take(), reason);
-  }
-
-  private mayExpire(position: number): boolean {
-    if (this.messageTtlMs !== Number.POSITIVE_INFINITY) return true;
-    const image = this.log.payloadOffset(position);
-    return this.log.segmentOf(position).view.getFloat64(image + IMAGE_DEADLINE_MS, true) !== Infinity;
-  }
-
-  private newExpiry(): MessageExpiry {
-    return new MessageExpiry(this.log, this.host.clock, this.messageTtlMs, () => this.dropExpired());
-  }
-
-  private priorityOf(position: number): number {
+  /** Of a queue without priorities all messages are equal, and need not be looked at. */
+  protected priorityOf(position: number): number {
+    if (this.settings.maxPriority === undefined) return 0;
     return this.log.segmentOf(position).bytes[this.log.payloadOffset(position) + IMAGE_PRIORITY]!;
   }
+}
+
+function indexFor(
+  { settings, durable }: QueueProperties,
+  limit: LengthLimit | undefined,
+  log: MessageLog,
+): ReadyIndex {
+  if (settings.maxPriority !== undefined) return new PriorityIndex(settings.maxPriority);
+  return new QueueIndex(durable && limit === undefined ? log : undefined);
 }

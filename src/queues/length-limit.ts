@@ -51,9 +51,15 @@ export class LengthLimit {
     this.readyBytes = 0;
   }
 
-  /** Whether `length` ready messages, all of them added here, are too many. */
-  isExceededBy(length: number): boolean {
-    return length > this.maxLength || this.readyBytes > this.maxBytes;
+  /** Whether `length` messages are too many: the ready ones, all added here, and others, whose bodies have `otherBytes`. */
+  isExceededBy(length: number, otherBytes = 0): boolean {
+    return length > this.maxLength || this.readyBytes + otherBytes > this.maxBytes;
+  }
+
+  /** Whether so many messages are few enough for a queue that had refused some to take them again. */
+  isWellBelow(length: number, otherBytes: number): boolean {
+    const bytes = this.readyBytes + otherBytes;
+    return length <= softLimit(this.maxLength) && bytes <= softLimit(this.maxBytes);
   }
 
   /** Whether one more message fits behind `length` ready ones. */
@@ -62,9 +68,14 @@ export class LengthLimit {
     return !this.countsBytes || this.readyBytes + this.bodySizeOf(position) <= this.maxBytes;
   }
 
-  private bodySizeOf(position: number): number {
+  bodySizeOf(position: number): number {
     return this.log
       .segmentOf(position)
       .view.getUint32(this.log.payloadOffset(position) + IMAGE_BODY_SIZE, true);
   }
+}
+
+/** A quorum queue that was full takes messages again below 80 % of its limit (RabbitMQ). */
+function softLimit(limit: number): number {
+  return limit === Number.POSITIVE_INFINITY ? limit : Math.trunc(limit * 0.8);
 }

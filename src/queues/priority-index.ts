@@ -3,7 +3,7 @@
  * the highest first, first in first out within a level. A message above the highest level counts as the highest.
  */
 import { QueueIndex } from './queue-index.js';
-import type { HandOut, ReadyIndex } from './ready-index.js';
+import type { HandOut, PeekVisitor, ReadyIndex } from './ready-index.js';
 
 /** Sequence numbers carry the level: sequence * LEVELS + level. */
 const LEVELS = 256;
@@ -12,6 +12,7 @@ export class PriorityIndex implements ReadyIndex {
   length = 0;
   lastSequence = 0;
   lastRedelivered = false;
+  readonly lastDeliveryCount = 0;
   /** By level; made when first used. */
   private readonly levels: (QueueIndex | undefined)[];
   private readonly highest: number;
@@ -49,6 +50,16 @@ export class PriorityIndex implements ReadyIndex {
 
   peek(): number {
     return this.length === 0 ? -1 : this.levels[this.firstLevel()]!.peek();
+  }
+
+  visitHead(count: number, visit: PeekVisitor): void {
+    let left = count;
+    for (let level = this.highest; level >= 0 && left > 0; level--) {
+      const index = this.levels[level];
+      if (index === undefined) continue;
+      index.visitHead(left, visit);
+      left -= index.length;
+    }
   }
 
   restore(position: number, sequence: number): void {

@@ -135,6 +135,19 @@ export function checkTypeProperties(
   throw preconditionFailed(`invalid property '${property}' for ${resource(place)}`);
 }
 
+/**
+ * Whether dead messages stay in their queue until they are safe elsewhere: at-least-once needs a dead-letter exchange
+ * and the overflow reject-publish (https://www.rabbitmq.com/docs/quorum-queues#activating-at-least-once-dead-lettering).
+ */
+export function keepsDeadLetters(settings: QueueSettings): boolean {
+  const { deadLetterStrategy, deadLetterExchange, overflow } = settings;
+  return (
+    deadLetterStrategy === 'at-least-once' &&
+    deadLetterExchange !== undefined &&
+    overflow === 'reject-publish'
+  );
+}
+
 /** The type x-queue-type asks for: classic when absent, and for a value that parseQueueArguments refuses. */
 export function queueTypeOf(args: FieldTable, { typeNames }: QueueArgumentRules): QueueType {
   return typeNames.get(textOf(args.get('x-queue-type')) ?? 'classic') ?? 'classic';

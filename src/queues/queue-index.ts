@@ -16,7 +16,7 @@
 import { RingBuffer } from '../lib/ring-buffer.js';
 import type { ColdRun, Cooler } from './cold-run.js';
 import { type PackedChunk, packChunk, unpackChunk } from './packed-chunk.js';
-import { HandOut, type ReadyIndex } from './ready-index.js';
+import { HandOut, type PeekVisitor, type ReadyIndex } from './ready-index.js';
 import { ReturnedMessages } from './returned-messages.js';
 
 /** Entries of a chunk: 4 KiB, so an empty queue costs nothing and a short one little. */
@@ -53,6 +53,8 @@ export class QueueIndex implements ReadyIndex {
   lastSequence = 0;
   /** Whether the entry that the last `shift` took had been handed out before. */
   lastRedelivered = false;
+  /** Nobody counts. */
+  readonly lastDeliveryCount = 0;
 
   /** @param cooler absent: every position stays in memory */
   constructor(cooler?: Cooler) {
@@ -104,6 +106,32 @@ export class QueueIndex implements ReadyIndex {
   peek(): number {
     if (this.returned.length > 0) return this.returned.firstPosition;
     return this.freshCount > 0 && this.headEntry < this.head.length ? this.head[this.headEntry]! : -1;
+  }
+
+  visitHead(count: number, visit: PeekVisitor): void {
+    let left = count - this.returned.visitFirst(count, (position) => visit(position, true, 0));
+    let sequence = this.headSequence;
+    const visitChunk = (chunk: Float64Array, from: number, to: number): void => {
+      const end = Math.min(to, from + left);
+      left -= Math.max(0, end - from);
+      for (let i = from; i < end; i++) visit(chunk[i]!, sequence++ < this.handedOutEnd, 0);
+    };
+    if (this.freshCount === 0) return;
+    const isTail = this.head === this.tail;
+    visitChunk(this.head, this.headEntry, isTail ? this.tailEntry : this.head.length);
+    if (isTail) return;
+    for (const chunk of this.cold) {
+      if (!(chunk instanceof Float64Array)) return;
+      visitChunk(chunk, 0, chunk.length);
+    }
+    for (const chunks of [this.packed, this.loose]) {
+      for (const chunk of chunks) {
+        if (left <= 0) return;
+        const positions = unpacked(chunk);
+        visitChunk(positions, 0, positions.length);
+      }
+    }
+    visitChunk(this.tail, 0, this.tail.length === 0 ? 0 : this.tailEntry);
   }
 
   /** Puts back an entry that `shift` took, at the place its sequence number gives it. */

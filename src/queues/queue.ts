@@ -22,10 +22,15 @@ export interface Consumer {
   readonly noAck: boolean;
   /** Set by the queue when it passed the consumer over; whoever removes the cause calls `consumerReady`. */
   isWaiting: boolean;
+  /** Deliveries it has not settled yet. */
+  readonly unackedCount: number;
   /** Whether one more message may be delivered now: prefetch and the connection's output allow it. */
   canTake(): boolean;
-  /** Writes one delivery. Must not call back into the queue. */
-  deliver(position: number, sequence: number, redelivered: boolean): void;
+  /**
+   * Writes one delivery. Must not call back into the queue.
+   * @param deliveryCount how often the message was handed out before, if the queue counts that; else 0
+   */
+  deliver(position: number, sequence: number, redelivered: boolean, deliveryCount: number): void;
   /** The queue is gone; the consumer is no longer subscribed. */
   cancelledByQueue(): void;
 }
@@ -49,6 +54,13 @@ export interface QueueCounts {
   readonly consumers: number;
 }
 
+/** A waiting message that somebody looked at, as its next delivery would be. */
+export interface PeekedMessage {
+  readonly position: number;
+  readonly redelivered: boolean;
+  readonly deliveryCount: number;
+}
+
 export interface Queue extends QueueProperties {
   /** The value of x-queue-type. */
   readonly typeName: QueueType;
@@ -57,6 +69,12 @@ export interface Queue extends QueueProperties {
   isScheduled: boolean;
   /** Where the last purge that left a mark stood. */
   purgeMark: PurgeMark | undefined;
+  /** Whether it keeps every message over a restart, whatever its delivery mode. */
+  readonly persistsAll: boolean;
+  /** Whether its consumers obey the prefetch of their channel (basic.qos with global); if not, they refuse it. */
+  readonly supportsGlobalPrefetch: boolean;
+  /** Unacked deliveries that a consumer without a prefetch may hold; 0 is unlimited. */
+  readonly unlimitedPrefetch: number;
 
   /**
    * Offers a message. Takes over one reference of `position` in any case.
@@ -65,6 +83,8 @@ export interface Queue extends QueueProperties {
    */
   publish(position: number, deadlineMs?: number): boolean;
 
+  /** @throws AmqpError when nobody may take messages of this queue by basic.get */
+  checkGet(): void;
   /** Whether the first ready message, if there is one, is in memory; before `get`. */
   isHeadReadable(): boolean;
   /** Reads the first ready message in, and calls back when it can be got. */
@@ -74,11 +94,20 @@ export interface Queue extends QueueProperties {
   /** Of the message that the last `get` took. */
   readonly lastSequence: number;
   readonly lastRedelivered: boolean;
+  readonly lastDeliveryCount: number;
+  /**
+   * Looks at ready messages without taking them, in the order of their delivery: `count` from the first, or as many
+   * as there are before the first whose position is not in memory. Their positions hold until the queue is used.
+   */
+  peek(count: number): readonly PeekedMessage[];
 
   /** The message was processed. */
   acknowledge(position: number, sequence: number): void;
-  /** The message goes back to its place, marked redelivered. */
-  requeue(position: number, sequence: number): void;
+  /**
+   * The message is ready again, marked redelivered: where, is for the type to say.
+   * @param isAbandoned nobody gave it back: the channel that had it has gone
+   */
+  requeue(position: number, sequence: number, isAbandoned?: boolean): void;
   /** The message is dropped, or dead-lettered with reason `rejected`. */
   reject(position: number, sequence: number): void;
 
@@ -102,8 +131,8 @@ export interface Queue extends QueueProperties {
   readonly isHandOutNoted: boolean;
   /** Whether `recover` has to see every message: then none may come as a run, or unreadable. */
   readonly recoversByMessage: boolean;
-  /** Puts back a message that a restart interrupted. */
-  recover(position: number, handOut: HandOut): void;
+  /** Puts back a message that a restart interrupted. @param returnCount how often the log says that it came back */
+  recover(position: number, handOut: HandOut, returnCount: number): void;
   /** As `recover`, for all messages of a run. */
   recoverRun(run: ColdRun, handOut: HandOut): void;
   /** Ends the timers: the broker is closing. */
@@ -111,6 +140,8 @@ export interface Queue extends QueueProperties {
   /** Drops the ready messages. @returns how many there were */
   purge(): number;
   counts(): QueueCounts;
+  /** @throws AmqpError when queue.delete may not delete it under these conditions */
+  checkDelete(ifUnused: boolean, ifEmpty: boolean): void;
   /** Drops everything and cancels the consumers. @returns how many messages were ready */
   delete(): number;
 }

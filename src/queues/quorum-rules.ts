@@ -1,3 +1,5 @@
+import { DELIVERY_LIMIT_DEFAULT } from '../lib/limits.js';
+
 /** What differs between the generations of RabbitMQ in quorum queues (rabbitmq.com/docs/quorum-queues). */
 export interface QuorumRules {
   /** Failed deliveries of a message without x-delivery-limit and policy; Infinity is without limit. 4.0: 20. */
@@ -22,3 +24,13 @@ export interface QuorumRules {
   /** x-delayed-retry-type, -min and -max, and x-consumer-disconnected-timeout (4.3); ignored before. */
   readonly hasDelayedRetry: boolean;
 }
+
+/** RabbitMQ 4.0 to 4.2. */
+export const QUORUM_RULES: QuorumRules = {
+  deliveryLimitDefault: DELIVERY_LIMIT_DEFAULT,
+  priorities: 'two-levels',
+  countsEveryReturn: true,
+  hasAcquiredCount: false,
+  singleActiveFollowsPriority: true,
+  hasDelayedRetry: false,
+};

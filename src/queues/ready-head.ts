@@ -9,7 +9,7 @@ import type { ReadyIndex } from './ready-index.js';
 export interface ReadyHeadOwner {
   readonly id: number;
   /** A message that is damaged is lost: it was reported when it was read. */
-  forget(position: number): void;
+  letGo(position: number): void;
   /** The first ready message can be read now. */
   onHeadReadable(): void;
 }
@@ -40,7 +40,7 @@ export class ReadyHead {
         return false;
       }
       if (!log.isDamaged(position)) return true;
-      this.owner.forget(index.shift());
+      this.owner.letGo(index.shift());
     }
     return true;
   }

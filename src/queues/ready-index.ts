@@ -8,12 +8,17 @@ import type { ColdRun } from './cold-run.js';
 export const HandOut = { Never: 0, Noted: 1, Presumed: 2 } as const;
 export type HandOut = (typeof HandOut)[keyof typeof HandOut];
 
+/** Told of one entry: its position, and what its next delivery would say. */
+export type PeekVisitor = (position: number, redelivered: boolean, deliveryCount: number) => void;
+
 export interface ReadyIndex {
   readonly length: number;
   /** Sequence number of the entry that the last `shift` took: gives it its place back. */
   readonly lastSequence: number;
   /** Whether the entry that the last `shift` took had been handed out before. */
   readonly lastRedelivered: boolean;
+  /** How often the entry that the last `shift` took had been handed out, in an order that counts it; else 0. */
+  readonly lastDeliveryCount: number;
   /** Whether there are messages of which it is presumed that they were handed out. */
   readonly hasPresumedHandOuts: boolean;
   /** Adds a message. @param priority of the message, for an order that knows priorities */
@@ -26,6 +31,8 @@ export interface ReadyIndex {
   shift(): number;
   /** Position of the first entry without taking it, or -1: there is none, or it is cold. */
   peek(): number;
+  /** Tells of the first entries without taking them: `count`, or as many as there are before the first cold one. */
+  visitHead(count: number, visit: PeekVisitor): void;
   /** Puts back an entry that `shift` took, at the place its sequence number gives it. */
   restore(position: number, sequence: number): void;
   /** The run that has to be warmed before the first entry can be taken, if there is one. */

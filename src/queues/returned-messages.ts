@@ -58,6 +58,15 @@ export class ReturnedMessages {
     return first;
   }
 
+  /** Tells of the first entries, at most `count`, without taking them. @returns of how many */
+  visitFirst(count: number, visit: (position: number) => void): number {
+    if (this.count === 0) return 0;
+    const order = Array.from({ length: this.count }, (_, i) => i);
+    order.sort((a, b) => this.sequences[a]! - this.sequences[b]!);
+    for (const entry of order.slice(0, count)) visit(this.positions[entry]!);
+    return Math.min(count, this.count);
+  }
+
   private resize(capacity: number): void {
     const sequences = new Float64Array(capacity);
     const positions = new Float64Array(capacity);

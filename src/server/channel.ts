@@ -34,12 +34,11 @@ import type { Route } from '../broker/router.js';
 import { allocateBlock, type ByteBlock, copyBytes, equalBytes } from '../lib/bytes.js';
 import { BODY_BYTES_MAX, RECORD_ADOPTED_BYTES_MIN, SHORT_STRING_BYTES_MAX } from '../lib/limits.js';
 import type { MessageLog } from '../store/message-log.js';
-import type { ChannelConsumer } from './channel-consumer.js';
 import { ChannelPhase, notContentBody, notContentHeader } from './channel-phase.js';
 import type { ConnectionContext } from './connection-context.js';
 import { ConsumerTimeout } from './consumer-timeout.js';
 import { ContentAssembly } from './content-assembly.js';
-import { Deliveries, Settlement } from './deliveries.js';
+import { type ChannelConsumer, Deliveries, Settlement } from './deliveries.js';
 import { onChannelMethod } from './handlers/dispatch.js';
 import { editContentHeader, NEEDS_LOOK } from './publish-properties.js';
 import { PublishTarget } from './publish-target.js';
@@ -187,7 +186,7 @@ export class Channel implements FrameSink {
     for (const consumer of [...this.consumers.values()]) consumer.queue.unsubscribe(consumer);
     this.consumers.clear();
     this.deliveries.globalPrefetch = 0;
-    this.deliveries.settle(0, true, Settlement.Requeue);
+    this.deliveries.settle(0, true, Settlement.Abandon);
     this.abandonContent();
   }
 
@@ -266,9 +265,10 @@ export class Channel implements FrameSink {
       }
       return this.confirms?.accept(0);
     }
-    const durableCount = scan.deliveryMode === 2 ? durableTargets(this.log, route) : 0;
+    const isPersistent = scan.deliveryMode === 2;
+    const durableCount = durableTargets(this.log, route, isPersistent);
     const position = this.write(content, body, bodyStart, assembly, durableCount);
-    if (durableCount > 0) writeTargets(this.log, position, route);
+    if (durableCount > 0) writeTargets(this.log, position, route, isPersistent);
     if (target.histories !== undefined) target.addToHistories(position);
     const isAccepted = this.enqueue(position, route, notes.deadlineMs);
     if (isReturned) this.returnMessage(position, 'NO_ROUTE');
@@ -302,7 +302,7 @@ export class Channel implements FrameSink {
     this.writer.reset();
     encodeBasicReturn(this.writer, 312, replyText, exchange, routingKey);
     this.send();
-    this.deliveries.writeContent(position);
+    this.deliveries.writer.writeContent(position);
     this.log.release(position);
   }
 

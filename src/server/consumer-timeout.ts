@@ -15,7 +15,7 @@ import type { Timer } from '../lib/clock.js';
 import { CONSUMER_TIMEOUT_LOOK_MS } from '../lib/limits.js';
 import type { Queue } from '../queues/queue.js';
 import type { Channel } from './channel.js';
-import { ChannelConsumer, type DeliveryOwner } from './channel-consumer.js';
+import { ChannelConsumer, type DeliveryOwner } from './deliveries.js';
 
 interface Mark {
   /** Lower tags were handed out by then. */

@@ -1,33 +1,102 @@
 /**
- * What a channel has handed out: its delivery tags, and the deliveries that are not settled yet.
+ * What a channel has handed out: its consumers, its delivery tags, and the deliveries that are not settled yet.
  *
  * Delivery tags count up from 1 for every delivery and get-ok of the channel, but only those that want an
  * acknowledgement are remembered, as four numbers-and-a-reference in parallel rings ordered by tag. A settled
  * entry is cleared in place; the head moves past cleared entries, and a ring that is mostly cleared (one old
  * message kept, newer ones settled) is squeezed, so it never grows with the number of deliveries.
  */
-
 import { preconditionFailed } from '../amqp/errors.js';
-import {
-  bodyOffset,
-  contentHeaderOffset,
-  FRAME_BODY,
-  FRAME_END,
-  FRAME_OVERHEAD_BYTES,
-  FRAME_PREFIX_BYTES,
-  IMAGE_BODY_SIZE,
-  IMAGE_CONTENT_HEADER_LENGTH,
-  IMAGE_HEADER_BYTES,
-  IMAGE_NAMES_LENGTH,
-} from '../amqp/message-image.js';
-import { type ByteBlock, copyBytes } from '../lib/bytes.js';
-import { BODY_REFERENCE_BYTES_MIN, TAGS_TAKEN_BACK_MAX } from '../lib/limits.js';
+import type { ByteBlock } from '../lib/bytes.js';
+import { TAGS_TAKEN_BACK_MAX } from '../lib/limits.js';
+import type { Consumer, Queue } from '../queues/queue.js';
 import type { MessageLog } from '../store/message-log.js';
-import type { ChannelConsumer, DeliveryOwner } from './channel-consumer.js';
+import { DeliveryWriter, deliverPrefix } from './delivery-writer.js';
 import type { Transport } from './transport.js';
 
-/** What becomes of a delivery. */
-export const Settlement = { Acknowledge: 0, Requeue: 1, Reject: 2 } as const;
+/** Who a delivery that wants an acknowledgement was made for: a consumer, or a basic.get of a queue. */
+export class DeliveryOwner {
+  readonly queue: Queue;
+  unackedCount = 0;
+
+  constructor(queue: Queue) {
+    this.queue = queue;
+  }
+
+  /** A delivery of this owner was settled. */
+  onSettled(): void {}
+}
+
+export interface ConsumerOptions {
+  readonly tag: string;
+  readonly queue: Queue;
+  readonly noAck: boolean;
+  readonly isExclusive: boolean;
+  readonly priority: number;
+  /** Unacked deliveries it may hold; 0: as many as the queue lets it. */
+  readonly prefetch: number;
+  /** How long its deliveries may be unacknowledged (x-consumer-timeout); its queue says it otherwise. */
+  readonly timeoutMs?: number | undefined;
+}
+
+export class ChannelConsumer extends DeliveryOwner implements Consumer {
+  readonly tag: string;
+  readonly noAck: boolean;
+  readonly isExclusive: boolean;
+  readonly priority: number;
+  readonly prefetch: number;
+  readonly timeoutMs: number | undefined;
+  isWaiting = false;
+  /** A basic.deliver frame up to and including the consumer tag. */
+  readonly framePrefix: ByteBlock;
+  protected readonly deliveries: Deliveries;
+  private readonly onCancelled: (consumer: ChannelConsumer) => void;
+
+  constructor(
+    options: ConsumerOptions,
+    deliveries: Deliveries,
+    onCancelled: (consumer: ChannelConsumer) => void,
+  ) {
+    super(options.queue);
+    this.tag = options.tag;
+    this.noAck = options.noAck;
+    this.isExclusive = options.isExclusive;
+    this.priority = options.priority;
+    this.prefetch = options.prefetch === 0 ? options.queue.unlimitedPrefetch : options.prefetch;
+    this.timeoutMs = options.timeoutMs;
+    this.deliveries = deliveries;
+    this.onCancelled = onCancelled;
+    this.framePrefix = deliverPrefix(deliveries.channelNumber, options.tag);
+  }
+
+  canTake(): boolean {
+    if (!this.noAck) {
+      if (this.prefetch !== 0 && this.unackedCount >= this.prefetch) return false;
+      if (this.deliveries.isGlobalPrefetchReached && this.queue.supportsGlobalPrefetch) return false;
+    }
+    return !this.deliveries.transport.isCongested;
+  }
+
+  deliver(position: number, sequence: number, redelivered: boolean, deliveryCount: number): void {
+    this.deliveries.deliver(this, position, sequence, redelivered, deliveryCount);
+  }
+
+  cancelledByQueue(): void {
+    this.onCancelled(this);
+  }
+
+  override onSettled(): void {
+    if (this.isWaiting) this.wake();
+  }
+
+  /** Joins the queue's rotation again if what kept it out is gone. */
+  wake(): void {
+    if (this.isWaiting && this.canTake()) this.queue.consumerReady(this);
+  }
+}
+
+/** What becomes of a delivery. One is abandoned when its channel goes. */
+export const Settlement = { Acknowledge: 0, Requeue: 1, Reject: 2, Abandon: 3 } as const;
 export type Settlement = (typeof Settlement)[keyof typeof Settlement];
 
 /** A settlement that a transaction holds back until its commit. */
@@ -44,7 +113,8 @@ const RING_ENTRIES_MIN = 64;
 export class Deliveries {
   readonly channelNumber: number;
   readonly transport: Transport;
-  private readonly log: MessageLog;
+  /** Writes what is delivered. */
+  readonly writer: DeliveryWriter;
   /** The tag of the next delivery. */
   nextTag = 1;
   /** basic.qos with global: unacked deliveries the whole channel may hold; 0 is unlimited. */
@@ -66,7 +136,7 @@ export class Deliveries {
   constructor(channelNumber: number, transport: Transport, log: MessageLog) {
     this.channelNumber = channelNumber;
     this.transport = transport;
-    this.log = log;
+    this.writer = new DeliveryWriter(channelNumber, transport, log);
   }
 
   get unackedCount(): number {
@@ -106,15 +176,25 @@ export class Deliveries {
   }
 
   /** Writes a basic.deliver with its content; remembers it unless the consumer acknowledges automatically. */
-  deliver(consumer: ChannelConsumer, position: number, sequence: number, redelivered: boolean): void {
+  deliver(
+    consumer: ChannelConsumer,
+    position: number,
+    sequence: number,
+    redelivered: boolean,
+    deliveryCount: number,
+  ): void {
     const tag = this.nextTag++;
     if (!consumer.noAck) this.remember(consumer, tag, position, sequence);
-    this.writeDelivery(consumer.framePrefix, tag, redelivered, position);
+    if (deliveryCount > 0) {
+      this.writer.writeCountedDelivery(consumer.framePrefix, tag, position, deliveryCount);
+    } else {
+      this.writer.writeDelivery(consumer.framePrefix, tag, redelivered, position);
+    }
   }
 
   /** Writes a basic.deliver with the tag that the next delivery will have. */
   deliverUncounted(consumer: ChannelConsumer, position: number, redelivered: boolean): void {
-    this.writeDelivery(consumer.framePrefix, this.nextTag, redelivered, position);
+    this.writer.writeDelivery(consumer.framePrefix, this.nextTag, redelivered, position);
   }
 
   /** Numbers a basic.get-ok; remembers it when an owner is given. */
@@ -256,81 +336,6 @@ export class Deliveries {
     this.head = 0;
     this.span = kept;
   }
-
-  /** The hot end of the way out: deliver method, content header and body in one stretch of the slab. */
-  private writeDelivery(prefix: ByteBlock, tag: number, redelivered: boolean, position: number): void {
-    const segment = this.log.segmentOf(position);
-    const image = this.log.payloadOffset(position);
-    const bodySize = segment.view.getUint32(image + IMAGE_BODY_SIZE, true);
-    const headerLength = segment.view.getUint32(image + IMAGE_CONTENT_HEADER_LENGTH, true);
-    const namesLength = segment.view.getUint16(image + IMAGE_NAMES_LENGTH, true);
-    const isWhole = bodySize < BODY_REFERENCE_BYTES_MIN && bodySize <= this.transport.bodyFrameBytesMax;
-    const bodyFrame = bodySize === 0 || !isWhole ? 0 : bodySize + FRAME_OVERHEAD_BYTES;
-    const tailLength = namesLength + 1 + headerLength + FRAME_OVERHEAD_BYTES + bodyFrame;
-    const prefixLength = prefix.bytes.length;
-
-    let at = this.transport.reserve(prefixLength + 9 + tailLength);
-    const { block } = this.transport;
-    const { bytes, view } = block;
-    copyBytes(prefix, 0, block, at, prefixLength);
-    view.setUint32(at + 3, prefixLength - FRAME_PREFIX_BYTES + 9 + namesLength);
-    at += prefixLength;
-    view.setUint32(at, Math.floor(tag / 4_294_967_296));
-    view.setUint32(at + 4, tag);
-    bytes[at + 8] = redelivered ? 1 : 0;
-    at += 9;
-    copyBytes(segment.block, image + IMAGE_HEADER_BYTES, block, at, tailLength);
-    at += namesLength + 1;
-    view.setUint16(at + 1, this.channelNumber);
-    if (bodyFrame !== 0) view.setUint16(at + headerLength + FRAME_OVERHEAD_BYTES + 1, this.channelNumber);
-    else if (bodySize !== 0)
-      this.writeBody(position, image + bodyOffset(namesLength, headerLength), bodySize);
-  }
-
-  /**
-   * Writes the content (header and body frames) of a record after a method that names it: get-ok and return.
-   * The reference of the caller is enough for the time of the call.
-   */
-  writeContent(position: number): void {
-    const segment = this.log.segmentOf(position);
-    const image = this.log.payloadOffset(position);
-    const bodySize = segment.view.getUint32(image + IMAGE_BODY_SIZE, true);
-    const headerLength = segment.view.getUint32(image + IMAGE_CONTENT_HEADER_LENGTH, true);
-    const namesLength = segment.view.getUint16(image + IMAGE_NAMES_LENGTH, true);
-    const start = image + contentHeaderOffset(namesLength) - FRAME_PREFIX_BYTES;
-    const length = headerLength + FRAME_OVERHEAD_BYTES;
-    const at = this.transport.reserve(length);
-    copyBytes(segment.block, start, this.transport.block, at, length);
-    this.transport.block.view.setUint16(at + 1, this.channelNumber);
-    if (bodySize > 0) this.writeBody(position, image + bodyOffset(namesLength, headerLength), bodySize);
-  }
-
-  /** Body frames of at most the peer's frame-max; large pieces are referred to where they lie. */
-  private writeBody(position: number, bodyStart: number, bodySize: number): void {
-    const { transport } = this;
-    const segment = this.log.segmentOf(position);
-    const pieceMax = transport.bodyFrameBytesMax;
-    for (let sent = 0; sent < bodySize; ) {
-      const piece = Math.min(pieceMax, bodySize - sent);
-      const isReferred = piece >= BODY_REFERENCE_BYTES_MIN;
-      const at = transport.reserve(FRAME_PREFIX_BYTES + (isReferred ? 0 : piece + 1));
-      const { bytes, view } = transport.block;
-      bytes[at] = FRAME_BODY;
-      view.setUint16(at + 1, this.channelNumber);
-      view.setUint32(at + 3, piece);
-      if (isReferred) {
-        this.log.retain(position, 1);
-        transport.refer(segment.bytes.subarray(bodyStart + sent, bodyStart + sent + piece), position);
-        // Reserved first: it may replace the slab.
-        const end = transport.reserve(1);
-        transport.block.bytes[end] = FRAME_END;
-      } else {
-        copyBytes(segment.block, bodyStart + sent, transport.block, at + FRAME_PREFIX_BYTES, piece);
-        bytes[at + FRAME_PREFIX_BYTES + piece] = FRAME_END;
-      }
-      sent += piece;
-    }
-  }
 }
 
 /** Tells the queue what became of a delivery, then lets its owner take the next. */
@@ -342,8 +347,8 @@ export function settleDelivery(
 ): void {
   owner.unackedCount--;
   if (kind === Settlement.Acknowledge) owner.queue.acknowledge(position, sequence);
-  else if (kind === Settlement.Requeue) owner.queue.requeue(position, sequence);
-  else owner.queue.reject(position, sequence);
+  else if (kind === Settlement.Reject) owner.queue.reject(position, sequence);
+  else owner.queue.requeue(position, sequence, kind === Settlement.Abandon);
   owner.onSettled();
 }
 

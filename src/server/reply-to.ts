@@ -7,7 +7,7 @@
 import { preconditionFailed } from '../amqp/errors.js';
 import type { Queue } from '../queues/queue.js';
 import type { Channel } from './channel.js';
-import { ChannelConsumer } from './channel-consumer.js';
+import { ChannelConsumer } from './deliveries.js';
 import { REPLY_TO_PREFIX } from './reply-to-names.js';
 
 export interface ReplyConsumer {

@@ -238,7 +238,7 @@ export class MessageLog {
   /** See `Cooler` of queues/cold-run.ts. */
   countCoolable(positions: Float64Array, from: number): number {
     const segment = this.segmentOf(positions[from]!);
-    if (segment.journal === undefined) return -1;
+    if (segment.journal === undefined || segment.journal.hasUnnamedReferences) return -1;
     if (segment.readableEnd >= segment.end) return 0;
     let end = from + 1;
     while (end < positions.length && this.segmentOf(positions[end]!) === segment) end++;

@@ -28,6 +28,8 @@ export class SegmentJournal {
   targets = 0;
   /** Queues that keep nothing over a restart refer to it too: which of its records they need is not written. */
   hasTransientReferences = false;
+  /** Among them queues that have others of its records for good. */
+  hasUnnamedReferences = false;
   /** Acks noted until now; and when the compactor last looked. */
   ackCount = 0;
   ackCountSeen = -1;

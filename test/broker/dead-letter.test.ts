@@ -57,7 +57,7 @@ class Bench {
 
   /** A queue gives a message up. */
   die(queue: Queue, position: number, reason: DeadLetterReason = 'rejected'): void {
-    deadLetter(this.host, queue, position, reason);
+    deadLetter(this.host, { queue, position, reason, diedMs: this.host.clock.nowMs() });
     this.host.log.release(position);
   }
 

@@ -1,6 +1,5 @@
 import type { Queue } from '../../src/queues/queue.js';
-import { ChannelConsumer, type ConsumerOptions } from '../../src/server/channel-consumer.js';
-import { Deliveries } from '../../src/server/deliveries.js';
+import { ChannelConsumer, type ConsumerOptions, Deliveries } from '../../src/server/deliveries.js';
 import { writeLabelled } from './messages.js';
 import { TransportBench } from './transport-bench.js';
 
@@ -10,6 +9,8 @@ export const CHANNEL = 0x0102;
 export class SettledQueue {
   readonly settled: string[] = [];
   readyCount = 0;
+  readonly supportsGlobalPrefetch = true;
+  readonly unlimitedPrefetch = 0;
 
   acknowledge(_position: number, sequence: number): void {
     this.settled.push(`ack ${sequence}`);
@@ -70,7 +71,7 @@ export class DeliveriesBench extends TransportBench {
 
   /** Delivers `count` messages: tags from 1 on, sequence numbers 100 above. */
   deliver(consumer: ChannelConsumer, count: number): void {
-    for (let i = 0; i < count; i++) consumer.deliver(this.position, this.nextTag + 100, false);
+    for (let i = 0; i < count; i++) consumer.deliver(this.position, this.nextTag + 100, false, 0);
     this.transport.flush();
     this.socket.take();
     this.socket.complete();

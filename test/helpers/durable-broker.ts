@@ -1,6 +1,6 @@
 /** A broker with a data directory on a simulated disk, whose time, turns and disk are the test's to decide. */
 import { FieldTable } from '../../src/amqp/field-table.js';
-import { IMAGE_PERSISTENT, readImage } from '../../src/amqp/message-image.js';
+import { IMAGE_HAS_PRIORITY, IMAGE_PERSISTENT, readImage } from '../../src/amqp/message-image.js';
 import { Broker } from '../../src/broker/broker.js';
 import { BROKER_CONFIG_DEFAULTS, type BrokerConfig } from '../../src/broker/broker-config.js';
 import type { ExchangeHistory } from '../../src/broker/exchange-history.js';
@@ -157,7 +157,8 @@ export function publish(
       routingKey,
       contentHeader: contentHeader(body.length),
       body,
-      flags: isPersistent ? IMAGE_PERSISTENT : 0,
+      flags:
+        (isPersistent ? IMAGE_PERSISTENT : 0) | (options.priority === undefined ? 0 : IMAGE_HAS_PRIORITY),
       priority: options.priority ?? 0,
     },
     route,

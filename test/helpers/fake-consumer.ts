@@ -5,6 +5,7 @@ export interface Delivery {
   readonly position: number;
   readonly sequence: number;
   readonly redelivered: boolean;
+  readonly deliveryCount: number;
 }
 
 export interface FakeConsumerOptions {
@@ -39,12 +40,16 @@ export class FakeConsumer implements Consumer {
     this.onDelivery = options.onDelivery ?? (() => {});
   }
 
+  get unackedCount(): number {
+    return this.unsettled.length;
+  }
+
   canTake(): boolean {
     return this.unsettled.length < this.capacity;
   }
 
-  deliver(position: number, sequence: number, redelivered: boolean): void {
-    const delivery = { consumer: this, position, sequence, redelivered };
+  deliver(position: number, sequence: number, redelivered: boolean, deliveryCount: number): void {
+    const delivery = { consumer: this, position, sequence, redelivered, deliveryCount };
     if (!this.noAck) this.unsettled.push(delivery);
     this.onDelivery(delivery);
   }

@@ -5,7 +5,8 @@ import { bool, signedint } from '../../src/amqp/field-value.js';
 import type { Delivery, FakeConsumer } from '../helpers/fake-consumer.js';
 import { expectNothingHeld, labelAt, writeLabelled } from '../helpers/messages.js';
 import { makeClassic } from './classic-bench.js';
-import { describeQueueContract, type MakeQueue, QueueBench } from './queue-contract.js';
+import { describeQueueContract, type MakeQueue, QueueBench, type QueueTraits } from './queue-contract.js';
+import { describeRestartContract } from './queue-restart-contract.js';
 
 /** The same queue with arguments that make no difference to the contract's messages. */
 const withArguments =
@@ -13,16 +14,23 @@ const withArguments =
   (log, host, args) =>
     makeClassic(log, host, [...more, ...args]);
 
-describeQueueContract('classic', makeClassic);
-describeQueueContract('classic, with priorities', withArguments(['x-max-priority', signedint(5)]));
+const CLASSIC: QueueTraits = { returnsTo: 'original place', hasExclusiveConsumers: true };
+
+describeQueueContract('classic', makeClassic, CLASSIC);
+describeQueueContract('classic, with priorities', withArguments(['x-max-priority', signedint(5)]), CLASSIC);
 describeQueueContract(
   'classic, with limits it does not reach',
   withArguments(['x-max-length', signedint(100_000)], ['x-max-length-bytes', signedint(100_000)]),
+  CLASSIC,
 );
 describeQueueContract(
   'classic, with times it does not reach',
   withArguments(['x-message-ttl', signedint(100_000)], ['x-expires', signedint(100_000)]),
+  CLASSIC,
 );
+describeRestartContract('classic', [], CLASSIC);
+describeRestartContract('classic, with priorities', [['x-max-priority', signedint(5)]], CLASSIC);
+describeRestartContract('classic, with a limit', [['x-max-length', signedint(100_000)]], CLASSIC);
 
 const SINGLE_ACTIVE: readonly FieldEntry[] = [['x-single-active-consumer', bool(true)]];
 
@@ -189,7 +197,7 @@ class Model {
     expect(got === undefined ? undefined : got.sequence).toBe(expected?.sequence);
     if (got === undefined) return;
     expect(labelAt(this.bench.log, got.position)).toBe(expected?.label);
-    this.got.push({ ...got, consumer: this.bench.consumer('get') });
+    this.got.push({ ...got, consumer: this.bench.consumer('get'), deliveryCount: 0 });
   }
 
   /** Whatever can be delivered is, in order: nobody who can take is left waiting beside a ready message. */

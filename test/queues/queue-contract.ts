@@ -1,4 +1,7 @@
-/** What holds for queues of every type. A new type runs this suite; see `classic-queue.test.ts`. */
+/**
+ * What holds for queues of every type whose consumers compete. A new type runs this suite, and
+ * `queue-restart-contract.ts`; see `classic-queue.test.ts`.
+ */
 import { describe, expect, it } from 'vitest';
 import type { FieldEntry } from '../../src/amqp/field-table.js';
 import { QUEUE_RUN_MESSAGES_MAX } from '../../src/lib/limits.js';
@@ -10,6 +13,13 @@ import { RecordingHost } from '../helpers/recording-host.js';
 
 /** Makes the queue `q` of the virtual host `/` with the arguments given. */
 export type MakeQueue = (log: MessageLog, host: QueueHost, args: readonly FieldEntry[]) => Queue;
+
+/** Where the types differ. */
+export interface QueueTraits {
+  /** What comes back goes to its original place, or before all that is fresh in the order in which it comes back. */
+  readonly returnsTo: 'original place' | 'front, in turn';
+  readonly hasExclusiveConsumers: boolean;
+}
 
 /** A queue with its log and its host, and what was delivered from it. */
 export class QueueBench {
@@ -82,20 +92,21 @@ function replyTextOf(action: () => void): string {
   return 'accepted';
 }
 
-export function describeQueueContract(typeName: string, make: MakeQueue): void {
+export function describeQueueContract(typeName: string, make: MakeQueue, traits: QueueTraits): void {
   const bench = (args: readonly FieldEntry[] = []): QueueBench => new QueueBench(make, args);
 
   describe(`a queue of type ${typeName}`, () => {
-    describeOrder(bench);
+    describeOrder(bench, traits);
     describeSettling(bench);
-    describeConsumers(bench);
+    describeConsumers(bench, traits);
+    describePeeking(bench);
     describeEnd(bench);
   });
 }
 
 type Bench = (args?: readonly FieldEntry[]) => QueueBench;
 
-function describeOrder(bench: Bench): void {
+function describeOrder(bench: Bench, { returnsTo }: QueueTraits): void {
   it('gives messages in the order they came', () => {
     const t = bench();
     t.publish('1', '2', '3');
@@ -114,13 +125,14 @@ function describeOrder(bench: Bench): void {
     expect(t.queue.counts()).toMatchObject({ ready: 1, unacked: 0 });
   });
 
-  it('puts what comes back to its original place, in whatever order it comes', () => {
+  it(`puts what comes back to its ${returnsTo}, in whatever order it comes`, () => {
     const t = bench();
     t.publish('1', '2', '3', '4', '5', '6');
     const taken = [t.get()!, t.get()!, t.get()!, t.get()!];
     for (const i of [2, 0, 3]) t.queue.requeue(taken[i]!.position, taken[i]!.sequence);
     t.publish('7');
-    expect(t.drain()).toEqual(['1*', '3*', '4*', '5', '6', '7']);
+    const returned = returnsTo === 'original place' ? ['1*', '3*', '4*'] : ['3*', '1*', '4*'];
+    expect(t.drain()).toEqual([...returned, '5', '6', '7']);
     t.queue.requeue(taken[1]!.position, taken[1]!.sequence);
     t.publish('8');
     expect(t.drain()).toEqual(['2*', '8']);
@@ -201,7 +213,7 @@ function describeSettling(bench: Bench): void {
   });
 }
 
-function describeConsumers(bench: Bench): void {
+function describeConsumers(bench: Bench, { hasExclusiveConsumers }: QueueTraits): void {
   it('asks for a run only when there is somebody to deliver to and something to deliver', () => {
     const t = bench();
     t.publish('1');
@@ -281,8 +293,16 @@ function describeConsumers(bench: Bench): void {
     expect(t.run()).toEqual(['a:1', 'b:2']);
   });
 
-  it('lets an exclusive consumer be alone', () => {
+  it('lets an exclusive consumer be alone, or knows no exclusive consumers', () => {
     const t = bench();
+    if (!hasExclusiveConsumers) {
+      t.subscribe('a', { isExclusive: true });
+      t.subscribe('b');
+      t.subscribe('c', { isExclusive: true });
+      t.publish('1', '2', '3');
+      expect(t.run()).toEqual(['a:1', 'b:2', 'c:3']);
+      return;
+    }
     const refused = "ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use";
     const exclusive = t.subscribe('a', { isExclusive: true });
     expect(replyTextOf(() => t.subscribe('b'))).toBe(refused);
@@ -314,6 +334,40 @@ function describeConsumers(bench: Bench): void {
     expect(t.host.lastConsumerGoneCount).toBe(0);
     t.queue.unsubscribe(b);
     expect(t.host.lastConsumerGoneCount).toBe(1);
+  });
+}
+
+function describePeeking(bench: Bench): void {
+  const peek = (t: QueueBench, count: number): string[] => t.queue.peek(count).map((seen) => t.label(seen));
+
+  it('lets one look at what waits, in the order of its delivery, and stays as it is', () => {
+    const t = bench();
+    expect(peek(t, 3)).toEqual([]);
+    t.publish('1', '2', '3', '4', '5', '6');
+    const taken = [t.get()!, t.get()!, t.get()!];
+    for (const i of [1, 0]) t.queue.requeue(taken[i]!.position, taken[i]!.sequence);
+    const before = t.queue.counts();
+    const all = peek(t, 10);
+    expect(all).toHaveLength(5);
+    for (let count = 0; count < 5; count++) expect(peek(t, count)).toEqual(all.slice(0, count));
+    expect(t.queue.counts()).toEqual(before);
+    expect(t.drain()).toEqual(all);
+  });
+
+  it('shows nothing that is due to somebody', () => {
+    const t = bench();
+    t.subscribe('c', { capacity: 1 });
+    t.publish('1', '2');
+    expect(peek(t, 2)).toEqual(['2']);
+    expect(t.delivered).toEqual(['c:1']);
+  });
+
+  it('lets one look deep', () => {
+    const t = bench();
+    const labels = Array.from({ length: 12_000 }, (_, i) => String(i));
+    t.publish(...labels);
+    expect(peek(t, 11_000)).toEqual(labels.slice(0, 11_000));
+    expect(t.drain()).toEqual(labels);
   });
 }
 

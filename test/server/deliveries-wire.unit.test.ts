@@ -68,7 +68,7 @@ describe('a delivery on the wire', () => {
             bodySize,
             Buffer.from(properties),
           );
-          t.consumer({ tag, noAck: true }).deliver(position, 1, redelivered);
+          t.consumer({ tag, noAck: true }).deliver(position, 1, redelivered, 0);
           // A consumer that acknowledges automatically lets go at once: what is referred to must be held.
           t.log.release(position);
           t.turn();
@@ -101,7 +101,7 @@ describe('a delivery on the wire', () => {
           const expected: Buffer[] = [];
           for (const [i, size] of sizes.entries()) {
             const { position, header, body } = writeContent(t, 'x', 'k', size, Buffer.alloc(2));
-            consumer.deliver(position, i, false);
+            consumer.deliver(position, i, false, 0);
             const writer = new MethodWriter();
             encodeBasicDeliver(writer, 'c', i + 1, false, 'x', 'k');
             expected.push(
@@ -124,7 +124,7 @@ describe('a delivery on the wire', () => {
       const t = new DeliveriesBench(slabBytes);
       t.transport.bodyFrameBytesMax = 131_064;
       const { position, header, body } = writeContent(t, 'x', 'k', size, Buffer.alloc(2));
-      t.consumer({ tag: 'c' }).deliver(position, 1, false);
+      t.consumer({ tag: 'c' }).deliver(position, 1, false, 0);
       t.turn();
       const writer = new MethodWriter();
       encodeBasicDeliver(writer, 'c', 1, false, 'x', 'k');
@@ -138,7 +138,7 @@ describe('a delivery on the wire', () => {
     const t = new DeliveriesBench();
     t.transport.bodyFrameBytesMax = 131_064;
     const { position } = writeContent(t, 'x', 'k', 300_000, Buffer.alloc(2));
-    t.consumer().deliver(position, 1, false);
+    t.consumer().deliver(position, 1, false, 0);
     t.log.release(position);
     const { live, bytes } = t.log.segmentOf(position);
     expect(live).toBe(3);
@@ -155,7 +155,7 @@ describe('a delivery on the wire', () => {
         const t = new DeliveriesBench();
         t.transport.bodyFrameBytesMax = pieceMax;
         const { position, header, body } = writeContent(t, 'x', 'k', bodySize, Buffer.from([0x10, 0, 2]));
-        t.deliveries.writeContent(position);
+        t.deliveries.writer.writeContent(position);
         t.log.release(position);
         t.turn();
         const expected = contentFrames(CHANNEL, header, body, pieceMax);

@@ -1,8 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OUTPUT_BYTES_MAX } from '../../src/lib/limits.js';
-import { ChannelConsumer, DeliveryOwner } from '../../src/server/channel-consumer.js';
-import { type HeldSettlement, Settlement, settleDelivery } from '../../src/server/deliveries.js';
+import {
+  ChannelConsumer,
+  DeliveryOwner,
+  type HeldSettlement,
+  Settlement,
+  settleDelivery,
+} from '../../src/server/deliveries.js';
 import { DeliveriesBench } from '../helpers/deliveries-bench.js';
 
 const { Acknowledge, Requeue, Reject } = Settlement;

@@ -1,4 +1,5 @@
 import { ARGUMENT_RULES } from '../../queues/queue-argument-rules.js';
+import { QUORUM_RULES } from '../../queues/quorum-rules.js';
 import type { Generation } from './generation.js';
 
 /** RabbitMQ 4.2. */
@@ -20,14 +21,7 @@ export const RABBITMQ_4_2: Generation = {
 
   permitsTransientQueues: true,
   queueArguments: ARGUMENT_RULES,
-  quorum: {
-    deliveryLimitDefault: 20,
-    priorities: 'two-levels',
-    countsEveryReturn: true,
-    hasAcquiredCount: false,
-    singleActiveFollowsPriority: true,
-    hasDelayedRetry: false,
-  },
+  quorum: QUORUM_RULES,
 
   permitsGlobalQos: true,
   takesCancelOk: false,

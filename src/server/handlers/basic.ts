@@ -22,8 +22,7 @@ import {
 import type { Queue } from '../../queues/queue.js';
 import { checkInteger } from '../../queues/queue-arguments-checks.js';
 import type { Channel } from '../channel.js';
-import { ChannelConsumer, DeliveryOwner } from '../channel-consumer.js';
-import { Settlement } from '../deliveries.js';
+import { ChannelConsumer, DeliveryOwner, Settlement } from '../deliveries.js';
 import { startReplyConsumer, stopReplyConsumer } from '../reply-to.js';
 import { REPLY_TO_NAME } from '../reply-to-names.js';
 import { lookUp } from './queue.js';
@@ -53,7 +52,11 @@ export function consume(channel: Channel, method: BasicConsume): void {
     return sendConsumeOk(channel, method, tag);
   }
   const queue = lookUp(channel, method.queue, 'read');
+  const { name: virtualHost } = channel.context.virtualHost;
   const priority = checkConsumerArguments(channel, method.arguments, queue);
+  if (channel.deliveries.globalPrefetch !== 0 && !queue.supportsGlobalPrefetch) {
+    throw notImplemented(`queue '${queue.name}' in vhost '${virtualHost}' does not support global qos`);
+  }
   const timeoutMs = consumerTimeoutOf(channel, method.arguments, queue);
   const { noAck, exclusive: isExclusive } = method;
   const consumer = new ChannelConsumer(
@@ -88,7 +91,9 @@ function checkConsumerArguments(channel: Channel, args: FieldTable, queue: Queue
   }
   for (const streamOnly of ['x-stream-offset', 'x-stream-filter', 'x-stream-match-unfiltered']) {
     if (!args.has(streamOnly)) continue;
-    throw preconditionFailed(`invalid arg '${streamOnly}' for ${where} of queue type rabbit_classic_queue`);
+    throw preconditionFailed(
+      `invalid arg '${streamOnly}' for ${where} of queue type rabbit_${queue.typeName}_queue`,
+    );
   }
   const value = args.get('x-priority');
   if (value === undefined) return 0;
@@ -145,6 +150,7 @@ export function cancel(channel: Channel, tag: string, isAnswered: boolean): void
 
 export function get(channel: Channel, method: BasicGet): void {
   const queue = lookUp(channel, method.queue, 'read');
+  queue.checkGet();
   if (!queue.isHeadReadable()) {
     // What follows on the connection waits, so that answers keep their order.
     return channel.context.waitFor(
@@ -161,7 +167,7 @@ export function get(channel: Channel, method: BasicGet): void {
   }
   const { log } = channel.context.broker;
   const { deliveries } = channel;
-  const { lastSequence, lastRedelivered } = queue;
+  const { lastSequence, lastRedelivered, lastDeliveryCount } = queue;
   const owner = method.noAck ? undefined : new DeliveryOwner(queue);
   if (!method.noAck) channel.timeout.watch(queue);
   const tag = deliveries.numberGet(owner, position, lastSequence);
@@ -169,7 +175,7 @@ export function get(channel: Channel, method: BasicGet): void {
   const { ready } = queue.counts();
   encodeBasicGetOk(channel.writer, tag, lastRedelivered, exchange, routingKey, ready);
   channel.send();
-  deliveries.writeContent(position);
+  deliveries.writer.writeContent(position, lastDeliveryCount);
   if (method.noAck) queue.acknowledge(position, lastSequence);
 }
 

@@ -113,10 +113,7 @@ export function remove(channel: Channel, method: QueueDelete): void {
   // Deleting what is not there succeeds (rabbitmq.com/docs/specification#rules).
   if (virtualHost.queues.has(name)) {
     const queue = virtualHost.queueFor(name, owner);
-    const { ready, consumers } = queue.counts();
-    const where = `queue '${name}' in vhost '${virtualHost.name}'`;
-    if (method.ifEmpty && ready > 0) throw preconditionFailed(`${where} not empty`);
-    if (method.ifUnused && consumers > 0) throw preconditionFailed(`${where} in use`);
+    queue.checkDelete(method.ifUnused, method.ifEmpty);
     count = virtualHost.deleteQueue(queue);
   }
   if (method.noWait) return;

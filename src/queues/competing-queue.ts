@@ -1,0 +1,400 @@
+/**
+ * What the queues share whose consumers compete: each message goes to one of them.
+ *
+ *   publish -> ready --run/get--> unacked --acknowledge--> gone
+ *                ^ |                 |  \---reject-------> gone, or dead-lettered
+ *                | +-- expired, over the limit: gone, or dead-lettered
+ *                +------requeue------+
+ *
+ * A delivery to a consumer with automatic acknowledgement goes from ready to gone directly. How messages join, and
+ * what becomes of those that come back, is for the types to say.
+ *
+ * Deliveries are made by the turn. RabbitMQ hands each message out before it looks at what comes next, and that
+ * shows wherever the ready messages are counted, dropped or ordered. There the queue runs on the spot first: what it
+ * writes waits in the transports like everything else.
+ */
+import type { FieldTable } from '../amqp/field-table.js';
+import { IMAGE_DEADLINE_MS } from '../amqp/message-image.js';
+import { QUEUE_RUN_MESSAGES_MAX } from '../lib/limits.js';
+import type { MessageLog } from '../store/message-log.js';
+import type { ColdRun } from './cold-run.js';
+import { ConsumerList } from './consumer-list.js';
+import type { LengthLimit } from './length-limit.js';
+import { MessageExpiry } from './message-expiry.js';
+import type {
+  Consumer,
+  DeadLetterReason,
+  PeekedMessage,
+  PurgeMark,
+  Queue,
+  QueueCounts,
+  QueueHost,
+  QueueProperties,
+} from './queue.js';
+import type { QueueSettings, QueueType } from './queue-arguments.js';
+import { QueueLease } from './queue-lease.js';
+import { ReadyHead } from './ready-head.js';
+import type { HandOut, ReadyIndex } from './ready-index.js';
+import { SingleActive } from './single-active.js';
+
+/** A purge of fewer messages acknowledges each: a mark is a record. */
+const PURGE_MARK_MESSAGES_MIN = 1000;
+
+export interface CompetingQueueParts {
+  readonly virtualHostName: string;
+  readonly log: MessageLog;
+  readonly host: QueueHost;
+  readonly index: ReadyIndex;
+  readonly limit: LengthLimit | undefined;
+  /** Of consumers of which one is served: whether it makes room for one of a higher priority. */
+  readonly yieldsToHigher: boolean;
+}
+
+export abstract class CompetingQueue implements Queue {
+  abstract readonly typeName: QueueType;
+  /** What is limited or ordered by what messages hold cannot take them as runs. */
+  abstract readonly recoversByMessage: boolean;
+  abstract readonly persistsAll: boolean;
+  abstract readonly supportsGlobalPrefetch: boolean;
+  abstract readonly unlimitedPrefetch: number;
+  readonly id: number;
+  readonly name: string;
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  readonly exclusiveOwner: object | undefined;
+  readonly arguments: FieldTable;
+  readonly settings: QueueSettings;
+  isDeleted = false;
+  isScheduled = false;
+  purgeMark: PurgeMark | undefined;
+  lastSequence = 0;
+  lastRedelivered = false;
+  lastDeliveryCount = 0;
+
+  /** As errors name it. */
+  protected readonly place: string;
+  protected readonly log: MessageLog;
+  protected readonly host: QueueHost;
+  protected readonly index: ReadyIndex;
+  protected readonly head: ReadyHead;
+  protected readonly consumers = new ConsumerList();
+  protected readonly single: SingleActive | undefined;
+  protected readonly lease: QueueLease | undefined;
+  protected unackedCount = 0;
+
+  /** Whether a message may join without a look at it. */
+  protected isPlain: boolean;
+  protected readonly limit: LengthLimit | undefined;
+  protected readonly messageTtlMs: number;
+  /** Made for the first message that can expire: until then nothing looks at deadlines. */
+  protected expiry: MessageExpiry | undefined;
+
+  constructor(properties: QueueProperties, parts: CompetingQueueParts) {
+    const { settings } = properties;
+    const { log, host, index, limit } = parts;
+    this.id = properties.id;
+    this.name = properties.name;
+    this.durable = properties.durable;
+    this.autoDelete = properties.autoDelete;
+    this.exclusiveOwner = properties.exclusiveOwner;
+    this.arguments = properties.arguments;
+    this.settings = settings;
+    this.place = `queue '${properties.name}' in vhost '${parts.virtualHostName}'`;
+    this.log = log;
+    this.host = host;
+    this.limit = limit;
+    this.index = index;
+    this.head = new ReadyHead(this, index, log);
+    const { singleActiveConsumer } = settings;
+    this.single = singleActiveConsumer ? new SingleActive(this.consumers, parts.yieldsToHigher) : undefined;
+    this.messageTtlMs = settings.messageTtlMs ?? Number.POSITIVE_INFINITY;
+    this.isPlain = limit === undefined && settings.messageTtlMs === undefined;
+    this.lease =
+      settings.expiresMs === undefined
+        ? undefined
+        : new QueueLease(
+            host.clock,
+            settings.expiresMs,
+            () => this.consumers.size === 0,
+            () => host.leaseExpired(this),
+          );
+  }
+
+  abstract requeue(position: number, sequence: number, isAbandoned?: boolean): void;
+  abstract reject(position: number, sequence: number): void;
+  abstract recover(position: number, handOut: HandOut, returnCount: number): void;
+  abstract checkGet(): void;
+  abstract checkDelete(ifUnused: boolean, ifEmpty: boolean): void;
+  /** Of a message that joins; only of one that is looked at. */
+  protected abstract priorityOf(position: number): number;
+  /** Whether the queue is too full for a message; if so, the message has been dealt with. */
+  protected abstract refuses(position: number): boolean;
+
+  publish(position: number, ownDeadlineMs: number = Number.POSITIVE_INFINITY): boolean {
+    if (!this.isPlain || ownDeadlineMs !== Number.POSITIVE_INFINITY) {
+      return this.admit(position, ownDeadlineMs, this.priorityOf(position));
+    }
+    this.index.push(position, 0);
+    if (this.consumers.size > 0) this.host.scheduleRun(this);
+    return true;
+  }
+
+  run(): boolean {
+    const { index } = this;
+    if (this.expiry !== undefined) this.dropExpired();
+    for (let budget = QUEUE_RUN_MESSAGES_MAX; index.length > 0; budget--) {
+      const consumer = this.nextConsumer();
+      if (consumer === undefined || !this.head.isReadable() || index.length === 0) break;
+      if (budget === 0) {
+        this.head.readAhead();
+        return true;
+      }
+      this.handOut(consumer);
+      if (this.expiry !== undefined) this.dropExpired();
+    }
+    this.head.readAhead();
+    return false;
+  }
+
+  get(): number {
+    this.lease?.renew();
+    this.catchUp();
+    if (this.index.length === 0) return -1;
+    this.unackedCount++;
+    const position = this.take();
+    this.lastSequence = this.index.lastSequence;
+    this.lastRedelivered = this.index.lastRedelivered;
+    this.lastDeliveryCount = this.index.lastDeliveryCount;
+    if (this.expiry !== undefined) this.dropExpired();
+    return position;
+  }
+
+  peek(count: number): readonly PeekedMessage[] {
+    this.catchUp();
+    const peeked: PeekedMessage[] = [];
+    this.index.visitHead(count, (position, redelivered, deliveryCount) => {
+      peeked.push({ position, redelivered, deliveryCount });
+    });
+    return peeked;
+  }
+
+  acknowledge(position: number, _sequence: number): void {
+    this.unackedCount--;
+    this.letGo(position);
+  }
+
+  subscribe(consumer: Consumer): void {
+    this.catchUp();
+    this.consumers.add(consumer);
+    this.single?.add(consumer);
+    if (this.index.length > 0) this.host.scheduleRun(this);
+  }
+
+  unsubscribe(consumer: Consumer): void {
+    if (!this.consumers.remove(consumer)) return;
+    if (this.single?.remove(consumer) === true && this.index.length > 0) this.host.scheduleRun(this);
+    if (this.consumers.size > 0) return;
+    this.lease?.renew();
+    this.host.lastConsumerGone(this);
+  }
+
+  consumerReady(consumer: Consumer): void {
+    if (this.single === undefined) this.consumers.rejoin(consumer);
+    else consumer.isWaiting = false;
+    if (this.index.length > 0) this.host.scheduleRun(this);
+  }
+
+  touch(): void {
+    this.lease?.renew();
+  }
+
+  purge(): number {
+    this.catchUp();
+    const count = this.index.length;
+    // One record says that everything before it is gone, unless somebody still holds some of it.
+    const isMarked = count >= PURGE_MARK_MESSAGES_MIN && this.heldCount === 0 && this.host.markPurged(this);
+    const isNoted = this.durable && !this.isDeleted && !isMarked;
+    this.index.clear(
+      (position) => (isMarked ? this.log.release(position) : this.letGo(position)),
+      (run) => this.log.releaseRun(run, isNoted ? this.id : undefined),
+    );
+    this.limit?.clear();
+    this.expiry?.stop();
+    return count;
+  }
+
+  counts(): QueueCounts {
+    this.catchUp();
+    return { ready: this.index.length, unacked: this.unackedCount, consumers: this.consumers.size };
+  }
+
+  forget(position: number): void {
+    this.letGo(position);
+  }
+
+  /** Gives the reference of a message back, for good. */
+  letGo(position: number): void {
+    // The records of a deleted queue mean nothing after a restart: its id is gone.
+    if (this.durable && !this.isDeleted) this.log.settle(position, this.id);
+    else this.log.release(position);
+  }
+
+  get isHandOutNoted(): boolean {
+    return this.unackedCount === 0 && !this.index.hasPresumedHandOuts;
+  }
+
+  recoverRun(run: ColdRun, handOut: HandOut): void {
+    this.index.recoverRun(run, handOut);
+    this.expiry ??= this.messageTtlMs === Number.POSITIVE_INFINITY ? undefined : this.newExpiry();
+  }
+
+  stop(): void {
+    this.lease?.stop();
+    this.expiry?.stop();
+  }
+
+  isHeadReadable(): boolean {
+    this.catchUp();
+    return this.head.isReadable();
+  }
+
+  fetchHead(onReadable: () => void): void {
+    this.head.fetch(onReadable);
+  }
+
+  onHeadReadable(): void {
+    this.host.scheduleRun(this);
+  }
+
+  delete(): number {
+    this.catchUp();
+    this.isDeleted = true;
+    const count = this.purge();
+    this.isPlain = false;
+    this.lease?.stop();
+    const consumers = [...this.consumers];
+    for (const consumer of consumers) this.consumers.remove(consumer);
+    for (const consumer of consumers) consumer.cancelledByQueue();
+    return count;
+  }
+
+  /** Messages that the queue has beside the ready ones. */
+  protected get heldCount(): number {
+    return this.unackedCount;
+  }
+
+  /** `publish` where it matters what else is ready, and whether somebody takes the message at once. */
+  protected admit(position: number, ownDeadlineMs: number, priority: number): boolean {
+    if (this.isDeleted) {
+      // A route may be older than the end of the queue; a confirm does not tell the difference (RabbitMQ).
+      this.log.release(position);
+      return true;
+    }
+    this.catchUp();
+    if (this.refuses(position)) return false;
+    this.index.push(position, priority);
+    this.limit?.add(position);
+    if (this.messageTtlMs !== Number.POSITIVE_INFINITY || ownDeadlineMs !== Number.POSITIVE_INFINITY) {
+      this.expiry ??= this.newExpiry();
+    }
+    // What a consumer takes at once is neither one too many nor too late, be its time to live zero.
+    for (let taker = this.nextConsumer(); taker !== undefined; taker = this.nextConsumer()) {
+      if (!this.head.isReadable() || this.index.length === 0) break;
+      this.handOut(taker);
+      if (this.index.length === 0) return true;
+    }
+    if (this.limit !== undefined) this.enforceLimit();
+    if (this.expiry !== undefined) this.dropExpired();
+    return true;
+  }
+
+  /** A message has come back: it may be one too many, or too late. */
+  protected settleReturn(position: number): void {
+    if (this.consumers.size > 0) this.host.scheduleRun(this);
+    if (this.limit !== undefined) {
+      this.limit.add(position);
+      this.enforceLimit();
+    }
+    // Unacked messages do not expire, but one that comes back late does so at once (rabbitmq.com/docs/ttl).
+    if (this.expiry !== undefined) this.dropExpired();
+  }
+
+  /** A message is there again after a restart: it counts toward the limit, and may expire. */
+  protected settleRecovery(position: number): void {
+    this.limit?.add(position);
+    // What cannot be read now has no deadline of its own: its hint says so.
+    const mayExpire = this.log.isReadable(position)
+      ? this.mayExpire(position)
+      : this.messageTtlMs !== Number.POSITIVE_INFINITY;
+    this.expiry ??= mayExpire ? this.newExpiry() : undefined;
+  }
+
+  /** Makes the deliveries that are due, and drops what has expired. */
+  protected catchUp(): void {
+    for (let hasMore = this.isScheduled; hasMore; ) hasMore = this.run();
+    if (this.expiry !== undefined) this.dropExpired();
+  }
+
+  protected handOut(consumer: Consumer): void {
+    const position = this.take();
+    // Counted before it is written: if writing fails, its channel's close requeues it.
+    if (!consumer.noAck) this.unackedCount++;
+    const { lastSequence, lastRedelivered, lastDeliveryCount } = this.index;
+    consumer.deliver(position, lastSequence, lastRedelivered, lastDeliveryCount);
+    if (consumer.noAck) this.letGo(position);
+    if (this.single === undefined) this.consumers.rotate();
+  }
+
+  protected take(): number {
+    const position = this.index.shift();
+    if (this.limit !== undefined) this.limit.remove(position);
+    return position;
+  }
+
+  /** rabbitmq.com/docs/maxlength: the oldest ready messages make room; with priorities, those of the highest. */
+  protected enforceLimit(): void {
+    const limit = this.limit!;
+    if (!limit.dropsHead) return;
+    while (limit.isExceededBy(this.index.length)) {
+      if (limit.countsBytes && !this.head.isReadable()) return;
+      this.drop('maxlen');
+    }
+  }
+
+  private nextConsumer(): Consumer | undefined {
+    return this.single === undefined ? this.consumers.next() : this.single.next();
+  }
+
+  /** rabbitmq.com/docs/ttl: messages expire at the head; what waits behind a live head waits on. */
+  private dropExpired(): void {
+    const { index } = this;
+    if (index.length === 0) return;
+    const expiry = this.expiry!;
+    const nowMs = this.host.clock.nowMs();
+    while (this.head.isReadable() && index.length > 0) {
+      const deadlineMs = expiry.deadlineOf(index.peek());
+      if (deadlineMs > nowMs) return expiry.watch(deadlineMs);
+      this.drop('expired');
+    }
+  }
+
+  /** The head dies. */
+  private drop(reason: DeadLetterReason): void {
+    this.die(this.take(), reason);
+  }
+
+  /** A message that is neither ready nor unacked any more dies. */
+  protected die(position: number, reason: DeadLetterReason): void {
+    this.host.deadLetter(this, position, reason);
+  }
+
+  private mayExpire(position: number): boolean {
+    if (this.messageTtlMs !== Number.POSITIVE_INFINITY) return true;
+    const image = this.log.payloadOffset(position);
+    return this.log.segmentOf(position).view.getFloat64(image + IMAGE_DEADLINE_MS, true) !== Infinity;
+  }
+
+  private newExpiry(): MessageExpiry {
+    return new MessageExpiry(this.log, this.host.clock, this.messageTtlMs, () => this.dropExpired());
+  }
+}

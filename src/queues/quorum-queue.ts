@@ -1,0 +1,262 @@
+/**
+ * The quorum queue as a client of one node sees it (rabbitmq.com/docs/quorum-queues): durable, every message kept
+ * over a restart, and every message with a count of how often it was handed out.
+ *
+ *   - What comes back goes before what is fresh, in the order in which it comes back. Its next delivery says how often
+ *     it was handed out before; past the delivery limit it dies instead. Without a limit it goes to the back.
+ *   - `reject-publish` is approximate: what is over the limit is noticed when it is there, and from then on the queue
+ *     refuses until it is well below the limit again.
+ *   - With the strategy at-least-once dead messages stay here, counted but unseen, until they are safe elsewhere.
+ */
+import { notImplemented, resourceLocked } from '../amqp/errors.js';
+import { IMAGE_FLAGS, IMAGE_HAS_PRIORITY, IMAGE_PRIORITY } from '../amqp/message-image.js';
+import { QUORUM_UNACKED_MAX } from '../lib/limits.js';
+import type { MessageLog } from '../store/message-log.js';
+import type { Cooler } from './cold-run.js';
+import { CompetingQueue } from './competing-queue.js';
+import { DyingBodies } from './dying-bodies.js';
+import { LengthLimit } from './length-limit.js';
+import { PriorityIndex } from './priority-index.js';
+import type { Consumer, DeadLetterReason, QueueHost, QueueProperties } from './queue.js';
+import { keepsDeadLetters } from './queue-arguments.js';
+import { QueueIndex } from './queue-index.js';
+import { QuorumIndex } from './quorum-index.js';
+import type { QuorumRules } from './quorum-rules.js';
+import type { HandOut, ReadyIndex } from './ready-index.js';
+import { NORMAL_PRIORITY_MAX, TwoLevelIndex } from './two-level-index.js';
+
+/** Of a message that has none: neither high nor low. */
+const PRIORITY_DEFAULT = 4;
+
+/** A message of a higher priority than this may overtake others. */
+const ORDINARY_PRIORITY_MAX = {
+  none: Number.POSITIVE_INFINITY,
+  'two-levels': NORMAL_PRIORITY_MAX,
+  strict: -1,
+} as const;
+
+/** RabbitMQ 4.3 has levels from 0 to this one. */
+const STRICT_PRIORITY_MAX = 31;
+
+export class QuorumQueue extends CompetingQueue {
+  readonly typeName = 'quorum';
+  readonly recoversByMessage: boolean;
+  readonly persistsAll = true;
+  readonly supportsGlobalPrefetch = false;
+  readonly unlimitedPrefetch = QUORUM_UNACKED_MAX;
+  declare protected readonly index: QuorumIndex;
+  private readonly ordinaryPriorityMax: number;
+  private readonly deliveryLimit: number;
+  /** x-overflow reject-publish: the limit was exceeded, and what comes is refused. */
+  private isRefusing = false;
+  /** What died and is not safe elsewhere, for the strategy at-least-once. */
+  private readonly dying: DyingBodies | undefined;
+  /** Recovered past the delivery limit: they die once the broker is there. */
+  private overdue: number[] | undefined;
+
+  constructor(
+    properties: QueueProperties,
+    virtualHostName: string,
+    log: MessageLog,
+    host: QueueHost,
+    rules: QuorumRules,
+  ) {
+    const { settings } = properties;
+    const limit = LengthLimit.of(settings, log);
+    const deliveryLimit = settings.deliveryLimit ?? rules.deliveryLimitDefault;
+    // Where messages go to the back they are not in the order of the log, by which it finds them again.
+    const isLimited = deliveryLimit >= 0 && deliveryLimit !== Number.POSITIVE_INFINITY;
+    const cooler = limit === undefined && isLimited ? log : undefined;
+    const index = new QuorumIndex(freshIndexFor(rules, cooler));
+    super(properties, {
+      virtualHostName,
+      log,
+      host,
+      limit,
+      index,
+      yieldsToHigher: rules.singleActiveFollowsPriority,
+    });
+    this.recoversByMessage = limit !== undefined || rules.priorities === 'strict';
+    this.ordinaryPriorityMax = ORDINARY_PRIORITY_MAX[rules.priorities];
+    this.deliveryLimit = isLimited ? deliveryLimit : Number.POSITIVE_INFINITY;
+    this.dying = keepsDeadLetters(settings) ? new DyingBodies(limit) : undefined;
+  }
+
+  override publish(position: number, ownDeadlineMs: number = Number.POSITIVE_INFINITY): boolean {
+    const priority = this.priorityOf(position);
+    if (!this.isPlain || ownDeadlineMs !== Number.POSITIVE_INFINITY) {
+      return this.admit(position, ownDeadlineMs, priority);
+    }
+    // What came before it and can be delivered already was delivered before it.
+    if (priority > this.ordinaryPriorityMax) this.catchUp();
+    this.index.push(position, priority);
+    if (this.consumers.size > 0) this.host.scheduleRun(this);
+    return true;
+  }
+
+  override acknowledge(position: number, _sequence: number): void {
+    this.unackedCount--;
+    this.letGo(position);
+    this.onSettled();
+  }
+
+  requeue(position: number, sequence: number, isAbandoned = false): void {
+    if (this.isDeleted) return this.acknowledge(position, sequence);
+    if (this.mustRead(position)) {
+      return this.log.fetch(position, () => this.requeue(position, sequence, isAbandoned));
+    }
+    this.unackedCount--;
+    // Noted also when it dies now: should the broker end before it is safe elsewhere, it is known to be overdue.
+    this.log.noteReturn(position, this.id);
+    const deliveryCount = sequence + 1;
+    if (deliveryCount > this.deliveryLimit) {
+      this.die(position, 'delivery_limit');
+    } else {
+      // RabbitMQ, "Repeated Requeues": without a limit what is given back goes to the back.
+      const isToBack = this.deliveryLimit === Number.POSITIVE_INFINITY && !isAbandoned;
+      if (isToBack) this.index.restoreToBack(position, deliveryCount);
+      else this.index.restore(position, deliveryCount);
+      this.settleReturn(position);
+    }
+    this.onSettled();
+  }
+
+  reject(position: number, sequence: number): void {
+    if (this.isDeleted) return this.acknowledge(position, sequence);
+    if (this.dying !== undefined && this.mustRead(position)) {
+      return this.log.fetch(position, () => this.reject(position, sequence));
+    }
+    this.unackedCount--;
+    // Should the broker end before it is safe elsewhere, it is ready again, and known to have been handed out.
+    if (this.dying !== undefined) this.log.noteReturn(position, this.id);
+    this.die(position, 'rejected');
+    this.onSettled();
+  }
+
+  override subscribe(consumer: Consumer): void {
+    super.subscribe(consumer);
+    // It may stand above the one that is served, and wait only for what that holds.
+    this.onSettled();
+  }
+
+  /** To declare the queue again does not renew its lease (rabbitmq.com/docs/quorum-queues). */
+  override touch(): void {}
+
+  override forget(position: number): void {
+    this.dying?.remove(position);
+    this.letGo(position);
+    this.tryResume();
+  }
+
+  checkGet(): void {
+    if (this.single === undefined) return;
+    throw resourceLocked(
+      `cannot obtain access to locked ${this.place}. basic.get operations are not supported by quorum queues with ` +
+        'single active consumer',
+    );
+  }
+
+  checkDelete(ifUnused: boolean, ifEmpty: boolean): void {
+    if (!ifUnused && !ifEmpty) return;
+    throw notImplemented(
+      `cannot delete ${this.place}. queue.delete operations with ${ifUnused ? 'if-unused' : 'if-empty'} flag set are ` +
+        'not supported by quorum queues',
+    );
+  }
+
+  recover(position: number, handOut: HandOut, returnCount: number): void {
+    if (returnCount > this.deliveryLimit) {
+      this.overdue ??= [];
+      this.overdue.push(position);
+      return;
+    }
+    if (returnCount > 0) this.index.restore(position, returnCount);
+    else this.index.recover(position, handOut, this.priorityOf(position));
+    this.settleRecovery(position);
+    if (this.limit?.dropsHead === false) this.enforceLimit();
+  }
+
+  protected refuses(position: number): boolean {
+    if (this.isRefusing) this.letGo(position);
+    return this.isRefusing;
+  }
+
+  protected override enforceLimit(): void {
+    const limit = this.limit!;
+    if (limit.dropsHead) return super.enforceLimit();
+    if (limit.isExceededBy(this.countedLength, this.dyingBytes)) this.isRefusing = true;
+  }
+
+  protected override take(): number {
+    const position = super.take();
+    this.tryResume();
+    return position;
+  }
+
+  protected override catchUp(): void {
+    const { overdue } = this;
+    this.overdue = undefined;
+    if (overdue !== undefined) for (const position of overdue) this.endOverdue(position);
+    super.catchUp();
+  }
+
+  private endOverdue(position: number): void {
+    if (this.mustRead(position)) return this.log.fetch(position, () => this.endOverdue(position));
+    this.die(position, 'delivery_limit');
+  }
+
+  protected override die(position: number, reason: DeadLetterReason): void {
+    this.dying?.add(position);
+    super.die(position, reason);
+    if (this.limit?.dropsHead === false) this.enforceLimit();
+  }
+
+  protected override get heldCount(): number {
+    return this.unackedCount + (this.dying?.length ?? 0);
+  }
+
+  override purge(): number {
+    const count = super.purge();
+    this.tryResume();
+    return count;
+  }
+
+  /** A delivery was settled: another consumer may be the active one now. */
+  private onSettled(): void {
+    if (this.single?.settled() === true && this.index.length > 0) this.host.scheduleRun(this);
+  }
+
+  private tryResume(): void {
+    if (!this.isRefusing) return;
+    if (this.limit!.isWellBelow(this.countedLength, this.dyingBytes)) this.isRefusing = false;
+  }
+
+  /** Messages that count toward the limit: the ready ones, and those that died. */
+  private get countedLength(): number {
+    return this.index.length + (this.dying?.length ?? 0);
+  }
+
+  private get dyingBytes(): number {
+    return this.dying?.bytes ?? 0;
+  }
+
+  /** Whether the size of its body will be asked for, and it has left memory. */
+  private mustRead(position: number): boolean {
+    return this.limit?.countsBytes === true && !this.log.isReadable(position);
+  }
+
+  protected priorityOf(position: number): number {
+    // What has left memory has no priority worth a look: its hint says so.
+    if (!this.log.isReadable(position)) return PRIORITY_DEFAULT;
+    const { bytes } = this.log.segmentOf(position);
+    const image = this.log.payloadOffset(position);
+    const hasPriority = (bytes[image + IMAGE_FLAGS]! & IMAGE_HAS_PRIORITY) !== 0;
+    return hasPriority ? bytes[image + IMAGE_PRIORITY]! : PRIORITY_DEFAULT;
+  }
+}
+
+/** The order in which fresh messages are served. */
+function freshIndexFor({ priorities }: QuorumRules, cooler: Cooler | undefined): ReadyIndex {
+  if (priorities === 'none') return new QueueIndex(cooler);
+  return priorities === 'two-levels' ? new TwoLevelIndex(cooler) : new PriorityIndex(STRICT_PRIORITY_MAX);
+}
