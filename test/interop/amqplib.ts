@@ -1,4 +1,5 @@
 /** What the tests that use amqplib's promise API share. */
+import type { Socket } from 'node:net';
 import {
   type Channel,
   type ChannelModel,
@@ -42,4 +43,14 @@ export async function consume(channel: Channel, queue: string, options: Options.
 export function text(message: Message | null | false): string {
   if (message === null || message === false) throw new Error('expected a message');
   return message.content.toString();
+}
+
+/** Ends a connection as the death of its program does: TCP ends, and nothing of AMQP is said. */
+export async function crash(connection: ChannelModel): Promise<void> {
+  const closed = new Promise((resolve) => connection.once('close', resolve));
+  connection.on('error', () => {});
+  // amqplib has no method for this, as no program wants it.
+  const { stream } = connection.connection as unknown as { readonly stream: Socket };
+  stream.destroy(new Error('the program has crashed'));
+  await closed;
 }
