@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import {
   type Channel,
   type ChannelModel,
+  type ConfirmChannel,
   type ConsumeMessage,
   connect,
   type Message,
@@ -37,6 +38,16 @@ export async function consume(channel: Channel, queue: string, options: Options.
   };
   const { consumerTag } = await channel.consume(queue, receive, options);
   return { messages, consumerTag };
+}
+
+/**
+ * The callback of a publish that takes the place of `message`: acks it once the broker has the new one, so that it is
+ * never in neither queue. A publish that was refused, or whose connection is gone, leaves it to be delivered again.
+ */
+export function ackOnceConfirmed(channel: ConfirmChannel, message: ConsumeMessage) {
+  return (error: unknown): void => {
+    if (error === null) channel.ack(message);
+  };
 }
 
 /** The body of a message as text. Consumers and basic.get may hand over none, hence the check. */

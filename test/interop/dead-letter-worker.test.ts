@@ -8,7 +8,7 @@
  */
 import type { ConfirmChannel, ConsumeMessage, XDeath } from 'amqplib';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { connectAmqplib, consume, openChannel, text } from './amqplib.js';
+import { ackOnceConfirmed, connectAmqplib, consume, openChannel, text } from './amqplib.js';
 import { useBroker } from './broker.js';
 import { Inbox } from './inbox.js';
 import { requirePika, startPika } from './programs.js';
@@ -54,7 +54,7 @@ describe('a dead-lettering worker with a retry counter', () => {
       const job = delivery as ConsumeMessage;
       const headers = { 'x-retry-count': retryCount(job) + 1 };
       const options = { headers, messageId: job.properties.messageId };
-      retrying.publish(topology.jobs, 'job', job.content, options, () => retrying.ack(job));
+      retrying.publish(topology.jobs, 'job', job.content, options, ackOnceConfirmed(retrying, job));
     });
     const attempts = new Inbox<readonly [job: string, rejections: number]>();
     const worker = await startWorker(topology, attempts, retryCount);
@@ -190,8 +190,7 @@ async function startWorker(
       channel.nack(job, false, false);
     } else {
       const options = { headers: job.properties.headers, persistent: true };
-      // Acked only once the parking queue has it: the job is never in neither.
-      channel.sendToQueue(topology.parkingQueue, job.content, options, () => channel.ack(job));
+      channel.sendToQueue(topology.parkingQueue, job.content, options, ackOnceConfirmed(channel, job));
     }
   });
   return channel;

@@ -8,7 +8,7 @@
  */
 import type { ConsumeMessage } from 'amqplib';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { connectAmqplib, consume, openChannel, text } from './amqplib.js';
+import { ackOnceConfirmed, connectAmqplib, consume, openChannel, text } from './amqplib.js';
 import { useBroker } from './broker.js';
 import { Inbox } from './inbox.js';
 import { requirePika, runPika } from './programs.js';
@@ -174,9 +174,8 @@ async function startWorker({ retries, workQueue, parkingQueue }: Topology): Prom
     const count = message.properties.headers?.['x-retry-count'] ?? 0;
     const waitedMs = performance.now() - (waitingSinceMs.get(job) ?? Number.NaN);
     attempts.push({ job, retries: count, waitedMs });
-    // Acked only once the next queue has it: the job is never in neither.
-    const ack = () => channel.ack(message);
-    if (count >= FAILURES.get(job)!) return ack();
+    if (count >= FAILURES.get(job)!) return channel.ack(message);
+    const ack = ackOnceConfirmed(channel, message);
     if (count === DELAYS_MS.length) {
       channel.sendToQueue(parkingQueue, message.content, { headers: { 'x-retry-count': count } }, ack);
       return;

@@ -4,7 +4,7 @@
  */
 import type { ConfirmChannel, ConsumeMessage } from 'amqplib';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { connectAmqplib, consume, openChannel, text } from './amqplib.js';
+import { ackOnceConfirmed, connectAmqplib, consume, openChannel, text } from './amqplib.js';
 import { useBroker } from './broker.js';
 import { Inbox, merge } from './inbox.js';
 import { requirePika, type ScriptEvent, startPika } from './programs.js';
@@ -159,7 +159,7 @@ async function startWorkers(stage: Stage, queue: string, exchange: string, log: 
       const order = delivery as ConsumeMessage;
       log.push({ stage: stage.name, worker, order: text(order) });
       const options = { persistent: true, mandatory: true };
-      channel.publish(exchange, stage.emits, order.content, options, () => channel.ack(order));
+      channel.publish(exchange, stage.emits, order.content, options, ackOnceConfirmed(channel, order));
     });
   }
 }
