@@ -1,7 +1,9 @@
 /** What the tests that use amqplib's promise API share. */
+import type { Socket } from 'node:net';
 import {
   type Channel,
   type ChannelModel,
+  type ConfirmChannel,
   type ConsumeMessage,
   connect,
   type Message,
@@ -38,8 +40,28 @@ export async function consume(channel: Channel, queue: string, options: Options.
   return { messages, consumerTag };
 }
 
+/**
+ * The callback of a publish that takes the place of `message`: acks it once the broker has the new one, so that it is
+ * never in neither queue. A publish that was refused, or whose connection is gone, leaves it to be delivered again.
+ */
+export function ackOnceConfirmed(channel: ConfirmChannel, message: ConsumeMessage) {
+  return (error: unknown): void => {
+    if (error === null) channel.ack(message);
+  };
+}
+
 /** The body of a message as text. Consumers and basic.get may hand over none, hence the check. */
 export function text(message: Message | null | false): string {
   if (message === null || message === false) throw new Error('expected a message');
   return message.content.toString();
+}
+
+/** Ends a connection as the death of its program does: TCP ends, and nothing of AMQP is said. */
+export async function crash(connection: ChannelModel): Promise<void> {
+  const closed = new Promise((resolve) => connection.once('close', resolve));
+  connection.on('error', () => {});
+  // amqplib has no method for this, as no program wants it.
+  const { stream } = connection.connection as unknown as { readonly stream: Socket };
+  stream.destroy(new Error('the program has crashed'));
+  await closed;
 }

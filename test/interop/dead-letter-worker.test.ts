@@ -7,12 +7,14 @@
  *                          +-- after MAX_RETRIES rejections --> parking queue
  */
 import type { ConfirmChannel, ConsumeMessage, XDeath } from 'amqplib';
-import { describe, expect, it } from 'vitest';
-import { connectAmqplib, consume, openChannel, text } from './amqplib.js';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { ackOnceConfirmed, connectAmqplib, consume, openChannel, text } from './amqplib.js';
 import { useBroker } from './broker.js';
 import { Inbox } from './inbox.js';
+import { requirePika, startPika } from './programs.js';
 import { type Scratch, scratch } from './scratch.js';
 
+beforeAll(requirePika);
 const brokerUrl = useBroker();
 const MAX_RETRIES = 3;
 
@@ -52,7 +54,7 @@ describe('a dead-lettering worker with a retry counter', () => {
       const job = delivery as ConsumeMessage;
       const headers = { 'x-retry-count': retryCount(job) + 1 };
       const options = { headers, messageId: job.properties.messageId };
-      retrying.publish(topology.jobs, 'job', job.content, options, () => retrying.ack(job));
+      retrying.publish(topology.jobs, 'job', job.content, options, ackOnceConfirmed(retrying, job));
     });
     const attempts = new Inbox<readonly [job: string, rejections: number]>();
     const worker = await startWorker(topology, attempts, retryCount);
@@ -67,6 +69,37 @@ describe('a dead-lettering worker with a retry counter', () => {
     expect(retryCount(job)).toBe(MAX_RETRIES);
     await retrying.waitForConfirms();
     await expectEmpty(worker, [topology.workQueue]);
+  });
+
+  it('keeps the count when a pika worker crashes with the job in hand, and another goes on', async () => {
+    const topology = await declareTopology({ retryAfterMs: 20 });
+    const { workQueue, parkingQueue } = topology;
+    const startWorker = async (hangsAt: number) => {
+      const more = [parkingQueue, String(MAX_RETRIES), String(hangsAt)];
+      const worker = startPika('job_worker', brokerUrl(), workQueue, ...more);
+      expect(await worker.events.next()).toEqual({ event: 'ready' });
+      return worker;
+    };
+    const attempt = (job: string, count: number, redelivered: boolean) => {
+      return { event: 'attempt', job, rejections: count, redelivered };
+    };
+    const crashing = await startWorker(2);
+    await publishJobs(topology, ['bad']);
+    expect(await crashing.events.take(3)).toEqual([0, 1, 2].map((count) => attempt('bad', count, false)));
+    const other = await startWorker(-1);
+    await publishJobs(topology, ['good']);
+    expect(await other.events.next()).toEqual(attempt('good', 0, false));
+    await crashing.kill();
+
+    // A crash is no rejection: the attempt is made again, not the next one.
+    expect(await other.events.take(2)).toEqual([attempt('bad', 2, true), attempt('bad', 3, false)]);
+    const parked = (await consume(await openChannel(brokerUrl()), parkingQueue, { noAck: true })).messages;
+    const deaths = (await parked.next()).properties.headers?.['x-death'];
+    expect(deaths?.map(({ queue, reason, count }) => [queue, reason, count])).toEqual([
+      [topology.retryQueue, 'expired', MAX_RETRIES],
+      [workQueue, 'rejected', MAX_RETRIES],
+    ]);
+    expect(other.events.pending).toBe(0);
   });
 
   it('dead-letters with a routing key of the queue, once for each message nacked together', async () => {
@@ -112,7 +145,8 @@ interface Topology {
   readonly parkingQueue: string;
 }
 
-async function declareTopology(): Promise<Topology> {
+/** With a time after which jobs leave the retry queue by themselves, or without. */
+async function declareTopology(options: { readonly retryAfterMs?: number } = {}): Promise<Topology> {
   const names: Scratch = scratch(brokerUrl());
   const topology = {
     jobs: names.exchange('jobs'),
@@ -126,7 +160,11 @@ async function declareTopology(): Promise<Topology> {
   await channel.assertExchange(topology.jobs, 'direct', { durable: true });
   await channel.assertExchange(topology.retries, 'fanout', { durable: true });
   await channel.assertQueue(topology.workQueue, { durable: true, deadLetterExchange: topology.retries });
-  await channel.assertQueue(topology.retryQueue, { durable: true, deadLetterExchange: topology.jobs });
+  await channel.assertQueue(topology.retryQueue, {
+    durable: true,
+    deadLetterExchange: topology.jobs,
+    ...(options.retryAfterMs === undefined ? {} : { messageTtl: options.retryAfterMs }),
+  });
   await channel.assertQueue(topology.parkingQueue, { durable: true });
   await channel.bindQueue(topology.workQueue, topology.jobs, 'job');
   await channel.bindQueue(topology.retryQueue, topology.retries, '');
@@ -152,8 +190,7 @@ async function startWorker(
       channel.nack(job, false, false);
     } else {
       const options = { headers: job.properties.headers, persistent: true };
-      // Acked only once the parking queue has it: the job is never in neither.
-      channel.sendToQueue(topology.parkingQueue, job.content, options, () => channel.ack(job));
+      channel.sendToQueue(topology.parkingQueue, job.content, options, ackOnceConfirmed(channel, job));
     }
   });
   return channel;

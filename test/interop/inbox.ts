@@ -32,3 +32,13 @@ export class Inbox<T> {
     return this.#items.length;
   }
 }
+
+/** One inbox for what arrives in all of these: nobody else may take from them any more. */
+export function merge<T>(inboxes: ReadonlyArray<Inbox<T>>): Inbox<T> {
+  const all = new Inbox<T>();
+  const forward = async (inbox: Inbox<T>) => {
+    for (;;) all.push(await inbox.next());
+  };
+  for (const inbox of inboxes) void forward(inbox);
+  return all;
+}

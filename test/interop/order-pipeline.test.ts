@@ -3,15 +3,18 @@
  * workers that compete for its queue.
  */
 import type { ConfirmChannel, ConsumeMessage } from 'amqplib';
-import { describe, expect, it } from 'vitest';
-import { connectAmqplib, consume, openChannel, text } from './amqplib.js';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { ackOnceConfirmed, connectAmqplib, consume, openChannel, text } from './amqplib.js';
 import { useBroker } from './broker.js';
-import { Inbox } from './inbox.js';
+import { Inbox, merge } from './inbox.js';
+import { requirePika, type ScriptEvent, startPika } from './programs.js';
 import { scratch } from './scratch.js';
 
+beforeAll(requirePika);
 const brokerUrl = useBroker();
 const ORDER_COUNT = 300;
 const WORKERS_PER_STAGE = 3;
+const PIKA_WORKERS_PER_STAGE = 2;
 const PREFETCH = 5;
 
 const STAGES: readonly Stage[] = [
@@ -49,6 +52,28 @@ describe('an order-processing pipeline', () => {
       expect(done.map((entry) => entry.order).sort()).toEqual(orders);
       // Competing consumers are served in turn: no worker of a stage is left out.
       expect(new Set(done.map((entry) => entry.worker)).size).toBe(WORKERS_PER_STAGE);
+    }
+    expect(shipped.pending).toBe(0);
+  });
+
+  it('is served by pika workers, between a shop and a collector that use amqplib', async () => {
+    const { exchange, stageQueues, shippedQueue } = await declareStages('topic', 'order.shipped');
+    const logs: Array<Inbox<ScriptEvent>> = [];
+    for (const { name, emits } of STAGES) {
+      const start = () => startPika('stage_worker', brokerUrl(), stageQueues.get(name)!, exchange, emits);
+      const workers = Array.from({ length: PIKA_WORKERS_PER_STAGE }, start);
+      for (const { events } of workers) expect(await events.next()).toEqual({ event: 'ready' });
+      logs.push(merge(workers.map(({ events }) => events)));
+    }
+    const shipped = (await consume(await openChannel(brokerUrl()), shippedQueue, { noAck: true })).messages;
+    const orders = await placeOrders(exchange, 'order.placed');
+
+    expect((await shipped.take(ORDER_COUNT)).map(text).sort()).toEqual(orders);
+    for (const log of logs) {
+      const done = await log.take(ORDER_COUNT);
+      expect(done.map(({ order }) => order).sort()).toEqual(orders);
+      expect(done.filter(({ redelivered }) => redelivered)).toEqual([]);
+      expect(log.pending).toBe(0);
     }
     expect(shipped.pending).toBe(0);
   });
@@ -134,7 +159,7 @@ async function startWorkers(stage: Stage, queue: string, exchange: string, log: 
       const order = delivery as ConsumeMessage;
       log.push({ stage: stage.name, worker, order: text(order) });
       const options = { persistent: true, mandatory: true };
-      channel.publish(exchange, stage.emits, order.content, options, () => channel.ack(order));
+      channel.publish(exchange, stage.emits, order.content, options, ackOnceConfirmed(channel, order));
     });
   }
 }

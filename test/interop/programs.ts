@@ -20,6 +20,8 @@ export interface Script {
   readonly events: Inbox<ScriptEvent>;
   /** Everything it printed, once it has ended with exit status 0. Rejects with its errors otherwise. */
   finished(): Promise<readonly ScriptEvent[]>;
+  /** Ends it as a crash does, whatever it is doing (SIGKILL), and waits until it is gone. */
+  kill(): Promise<void>;
 }
 
 /** How a program ended. `status` is null when a signal ended it. */
@@ -73,7 +75,11 @@ export function startPika(script: string, url: string, name: string, ...more: re
       throw new Error(`${script}.py ended with status ${status} after ${JSON.stringify(all)}\n${stderr}`);
     return all;
   };
-  return { events, finished };
+  const kill = async () => {
+    child.kill('SIGKILL');
+    await ended;
+  };
+  return { events, finished, kill };
 }
 
 /** Runs a pika script to its end and returns everything it printed. */
