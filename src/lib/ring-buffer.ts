@@ -62,6 +62,12 @@ export class RingBuffer<T> {
     return false;
   }
 
+  /** From the first to the last; nothing may be added or removed meanwhile. */
+  *[Symbol.iterator](): IterableIterator<T> {
+    const mask = this.slots.length - 1;
+    for (let i = 0; i < this.count; i++) yield this.slots[(this.head + i) & mask] as T;
+  }
+
   private grow(): void {
     const mask = this.slots.length - 1;
     const larger = new Array<T | undefined>(this.slots.length * 2).fill(undefined);

@@ -14,26 +14,18 @@
  */
 import { accessRefused } from '../amqp/errors.js';
 import type { FieldTable } from '../amqp/field-table.js';
-import { IMAGE_DEADLINE_MS, IMAGE_PRIORITY } from '../amqp/message-image.js';
+import { IMAGE_PRIORITY } from '../amqp/message-image.js';
 import { QUEUE_RUN_MESSAGES_MAX } from '../lib/limits.js';
 import type { MessageLog } from '../store/message-log.js';
 import type { ColdRun } from './cold-run.js';
 import { ConsumerList } from './consumer-list.js';
-import { LengthLimit } from './length-limit.js';
-import { MessageExpiry } from './message-expiry.js';
+import type { TtlEra } from './message-expiry.js';
 import { PriorityIndex } from './priority-index.js';
-import type {
-  Consumer,
-  DeadLetterReason,
-  PurgeMark,
-  Queue,
-  QueueCounts,
-  QueueHost,
-  QueueProperties,
-} from './queue.js';
+import type { Consumer, PurgeMark, Queue, QueueCounts, QueueHost, QueueProperties } from './queue.js';
 import type { QueueSettings } from './queue-arguments.js';
 import { QueueIndex } from './queue-index.js';
 import { QueueLease } from './queue-lease.js';
+import { QueueRules } from './queue-rules.js';
 import { ReadyHead } from './ready-head.js';
 import type { HandOut, ReadyIndex } from './ready-index.js';
 
@@ -48,14 +40,12 @@ export class ClassicQueue implements Queue {
   readonly autoDelete: boolean;
   readonly exclusiveOwner: object | undefined;
   readonly arguments: FieldTable;
-  readonly settings: QueueSettings;
+  settings: QueueSettings;
   isDeleted = false;
   isScheduled = false;
   purgeMark: PurgeMark | undefined;
   lastSequence = 0;
   lastRedelivered = false;
-  /** What is limited or ordered by what messages hold cannot take them as runs. */
-  readonly recoversByMessage: boolean;
 
   private readonly log: MessageLog;
   private readonly host: QueueHost;
@@ -63,7 +53,7 @@ export class ClassicQueue implements Queue {
   private readonly index: ReadyIndex;
   private readonly head: ReadyHead;
   private readonly consumers = new ConsumerList();
-  private readonly lease: QueueLease | undefined;
+  private lease: QueueLease | undefined;
   private readonly isSingleActive: boolean;
   /** x-single-active-consumer: the one that is served; the others wait for it to go. */
   private active: Consumer | undefined;
@@ -71,10 +61,7 @@ export class ClassicQueue implements Queue {
 
   /** Whether a message may join without a look at it: no limit, no time to live, no priorities. */
   private isPlain: boolean;
-  private readonly limit: LengthLimit | undefined;
-  private readonly messageTtlMs: number;
-  /** Made for the first message that can expire: until then nothing looks at deadlines. */
-  private expiry: MessageExpiry | undefined;
+  private readonly rules: QueueRules;
 
   constructor(properties: QueueProperties, virtualHostName: string, log: MessageLog, host: QueueHost) {
     const { settings } = properties;
@@ -88,25 +75,48 @@ export class ClassicQueue implements Queue {
     this.virtualHostName = virtualHostName;
     this.log = log;
     this.host = host;
-    this.limit = LengthLimit.of(settings, log);
-    this.recoversByMessage = this.limit !== undefined || settings.maxPriority !== undefined;
-    const cooler = this.durable && !this.recoversByMessage ? log : undefined;
+    const isLimited = settings.maxLength !== undefined || settings.maxLengthBytes !== undefined;
+    const cooler = this.durable && !isLimited ? log : undefined;
     this.index =
       settings.maxPriority === undefined ? new QueueIndex(cooler) : new PriorityIndex(settings.maxPriority);
     this.head = new ReadyHead(this, this.index, log);
     this.isSingleActive = settings.singleActiveConsumer;
-    this.messageTtlMs = settings.messageTtlMs ?? Number.POSITIVE_INFINITY;
-    this.isPlain =
-      this.limit === undefined && settings.messageTtlMs === undefined && settings.maxPriority === undefined;
-    this.lease =
-      settings.expiresMs === undefined
-        ? undefined
-        : new QueueLease(
-            host.clock,
-            settings.expiresMs,
-            () => this.consumers.size === 0,
-            () => host.leaseExpired(this),
-          );
+    this.rules = new QueueRules({
+      queueId: this.id,
+      settings,
+      index: this.index,
+      head: this.head,
+      log,
+      clock: host.clock,
+      drop: (reason) => host.deadLetter(this, this.take(), reason),
+    });
+    this.isPlain = this.isPlainNow();
+    this.lease = this.newLease();
+  }
+
+  /** What is limited or ordered by what messages hold cannot take them as runs. */
+  get recoversByMessage(): boolean {
+    return this.rules.limit !== undefined || this.settings.maxPriority !== undefined;
+  }
+
+  get ttlEras(): readonly TtlEra[] {
+    return this.rules.expiry.eras;
+  }
+
+  set ttlEras(eras: readonly TtlEra[]) {
+    this.rules.expiry.eras = eras;
+  }
+
+  applySettings(settings: QueueSettings): void {
+    this.catchUp();
+    const { expiresMs } = this.settings;
+    this.settings = settings;
+    this.rules.change(settings, this.index.length + this.unackedCount > 0);
+    this.isPlain = this.isPlainNow();
+    if (settings.expiresMs !== expiresMs) {
+      this.lease?.stop();
+      this.lease = this.newLease();
+    }
   }
 
   publish(position: number, ownDeadlineMs: number = Number.POSITIVE_INFINITY): boolean {
@@ -119,7 +129,8 @@ export class ClassicQueue implements Queue {
 
   run(): boolean {
     const { index } = this;
-    if (this.expiry !== undefined) this.dropExpired();
+    if (this.rules.limit !== undefined) this.rules.dropOverLimit();
+    if (this.rules.expires) this.rules.dropExpired();
     for (let budget = QUEUE_RUN_MESSAGES_MAX; index.length > 0; budget--) {
       const consumer = this.nextConsumer();
       if (consumer === undefined || !this.head.isReadable() || index.length === 0) break;
@@ -128,7 +139,7 @@ export class ClassicQueue implements Queue {
         return true;
       }
       this.handOut(consumer);
-      if (this.expiry !== undefined) this.dropExpired();
+      if (this.rules.expires) this.rules.dropExpired();
     }
     this.head.readAhead();
     return false;
@@ -142,7 +153,7 @@ export class ClassicQueue implements Queue {
     const position = this.take();
     this.lastSequence = this.index.lastSequence;
     this.lastRedelivered = this.index.lastRedelivered;
-    if (this.expiry !== undefined) this.dropExpired();
+    if (this.rules.expires) this.rules.dropExpired();
     return position;
   }
 
@@ -154,19 +165,19 @@ export class ClassicQueue implements Queue {
   requeue(position: number, sequence: number): void {
     // What is returned to a deleted queue is dropped (RabbitMQ).
     if (this.isDeleted) return this.acknowledge(position, sequence);
-    if (this.limit?.countsBytes === true && !this.log.isReadable(position)) {
+    if (this.rules.limit?.countsBytes === true && !this.log.isReadable(position)) {
       return this.log.fetch(position, () => this.requeue(position, sequence));
     }
     this.unackedCount--;
     this.index.restore(position, sequence);
     if (this.durable) this.log.noteReturn(position, this.id);
     if (this.consumers.size > 0) this.host.scheduleRun(this);
-    if (this.limit !== undefined) {
-      this.limit.add(position);
-      this.dropOverLimit();
+    if (this.rules.limit !== undefined) {
+      this.rules.limit.add(position);
+      this.rules.dropOverLimit();
     }
     // Unacked messages do not expire, but one that comes back late does so at once (rabbitmq.com/docs/ttl).
-    if (this.expiry !== undefined) this.dropExpired();
+    if (this.rules.expires) this.rules.dropExpired();
   }
 
   reject(position: number, sequence: number): void {
@@ -219,8 +230,7 @@ export class ClassicQueue implements Queue {
       (position) => (isMarked ? this.log.release(position) : this.forget(position)),
       (run) => this.log.releaseRun(run, isNoted ? this.id : undefined),
     );
-    this.limit?.clear();
-    this.expiry?.stop();
+    this.rules.clear();
     return count;
   }
 
@@ -238,12 +248,10 @@ export class ClassicQueue implements Queue {
   recover(position: number, handOut: HandOut): void {
     const priority = this.settings.maxPriority === undefined ? 0 : this.priorityOf(position);
     this.index.recover(position, handOut, priority);
-    this.limit?.add(position);
+    this.rules.limit?.add(position);
     // What cannot be read now has no deadline of its own: its hint says so.
-    const mayExpire = this.log.isReadable(position)
-      ? this.mayExpire(position)
-      : this.messageTtlMs !== Number.POSITIVE_INFINITY;
-    this.expiry ??= mayExpire ? this.newExpiry() : undefined;
+    const { expiry } = this.rules;
+    this.rules.expires ||= this.log.isReadable(position) ? expiry.mayExpire(position) : expiry.isForAll;
   }
 
   get isHandOutNoted(): boolean {
@@ -252,12 +260,12 @@ export class ClassicQueue implements Queue {
 
   recoverRun(run: ColdRun, handOut: HandOut): void {
     this.index.recoverRun(run, handOut);
-    this.expiry ??= this.messageTtlMs === Number.POSITIVE_INFINITY ? undefined : this.newExpiry();
+    this.rules.expires ||= this.rules.expiry.isForAll;
   }
 
   stop(): void {
     this.lease?.stop();
-    this.expiry?.stop();
+    this.rules.expiry.stop();
   }
 
   isHeadReadable(): boolean {
@@ -288,12 +296,13 @@ export class ClassicQueue implements Queue {
   /** Makes the deliveries that are due, and drops what has expired. */
   private catchUp(): void {
     for (let hasMore = this.isScheduled; hasMore; ) hasMore = this.run();
-    if (this.expiry !== undefined) this.dropExpired();
+    if (this.rules.limit !== undefined) this.rules.dropOverLimit();
+    if (this.rules.expires) this.rules.dropExpired();
   }
 
   /** `publish` where it matters what else is ready, and whether somebody takes the message at once. */
   private admit(position: number, ownDeadlineMs: number): boolean {
-    const { limit } = this;
+    const { limit, expiry } = this.rules;
     if (this.isDeleted) {
       // A route may be older than the end of the queue; a confirm does not tell the difference (RabbitMQ).
       this.log.release(position);
@@ -307,17 +316,15 @@ export class ClassicQueue implements Queue {
     }
     this.index.push(position, this.settings.maxPriority === undefined ? 0 : this.priorityOf(position));
     limit?.add(position);
-    if (this.messageTtlMs !== Number.POSITIVE_INFINITY || ownDeadlineMs !== Number.POSITIVE_INFINITY) {
-      this.expiry ??= this.newExpiry();
-    }
+    if (expiry.isForAll || ownDeadlineMs !== Number.POSITIVE_INFINITY) this.rules.expires = true;
     // What a consumer takes at once is neither one too many nor too late, be its time to live zero.
     for (let taker = this.nextConsumer(); taker !== undefined; taker = this.nextConsumer()) {
       if (!this.head.isReadable() || this.index.length === 0) break;
       this.handOut(taker);
       if (this.index.length === 0) return true;
     }
-    if (limit !== undefined) this.dropOverLimit();
-    if (this.expiry !== undefined) this.dropExpired();
+    if (limit !== undefined) this.rules.dropOverLimit();
+    if (this.rules.expires) this.rules.dropExpired();
     return true;
   }
 
@@ -332,7 +339,7 @@ export class ClassicQueue implements Queue {
 
   private take(): number {
     const position = this.index.shift();
-    if (this.limit !== undefined) this.limit.remove(position);
+    if (this.rules.limit !== undefined) this.rules.limit.remove(position);
     return position;
   }
 
@@ -356,42 +363,15 @@ export class ClassicQueue implements Queue {
     return successor;
   }
 
-  /** rabbitmq.com/docs/maxlength: the oldest ready messages make room; with priorities, those of the highest. */
-  private dropOverLimit(): void {
-    const limit = this.limit!;
-    if (!limit.dropsHead) return;
-    while (limit.isExceededBy(this.index.length)) {
-      if (limit.countsBytes && !this.head.isReadable()) return;
-      this.drop('maxlen');
-    }
+  private isPlainNow(): boolean {
+    return !this.recoversByMessage && this.settings.messageTtlMs === undefined && !this.isDeleted;
   }
 
-  /** rabbitmq.com/docs/ttl: messages expire at the head; what waits behind a live head waits on. */
-  private dropExpired(): void {
-    const { index } = this;
-    if (index.length === 0) return;
-    const expiry = this.expiry!;
-    const nowMs = this.host.clock.nowMs();
-    while (this.head.isReadable() && index.length > 0) {
-      const deadlineMs = expiry.deadlineOf(index.peek());
-      if (deadlineMs > nowMs) return expiry.watch(deadlineMs);
-      this.drop('expired');
-    }
-  }
-
-  /** The head dies. */
-  private drop(reason: DeadLetterReason): void {
-    this.host.deadLetter(this, this.take(), reason);
-  }
-
-  private mayExpire(position: number): boolean {
-    if (this.messageTtlMs !== Number.POSITIVE_INFINITY) return true;
-    const image = this.log.payloadOffset(position);
-    return this.log.segmentOf(position).view.getFloat64(image + IMAGE_DEADLINE_MS, true) !== Infinity;
-  }
-
-  private newExpiry(): MessageExpiry {
-    return new MessageExpiry(this.log, this.host.clock, this.messageTtlMs, () => this.dropExpired());
+  private newLease(): QueueLease | undefined {
+    const { expiresMs } = this.settings;
+    if (expiresMs === undefined) return undefined;
+    const isUnused = (): boolean => this.consumers.size === 0;
+    return new QueueLease(this.host.clock, expiresMs, isUnused, () => this.host.leaseExpired(this));
   }
 
   private priorityOf(position: number): number {

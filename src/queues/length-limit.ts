@@ -25,7 +25,7 @@ export class LengthLimit {
     this.deadLettersRejected = overflow === 'reject-publish-dlx';
   }
 
-  /** The limit that the arguments of a queue set, if they set one. */
+  /** The limit that the settings of a queue have, if they have one. */
   static of(settings: QueueSettings, log: MessageLog): LengthLimit | undefined {
     const isLimited = settings.maxLength !== undefined || settings.maxLengthBytes !== undefined;
     return isLimited ? new LengthLimit(log, settings) : undefined;
@@ -38,12 +38,22 @@ export class LengthLimit {
 
   /** A message became ready. */
   add(position: number): void {
-    if (this.countsBytes) this.readyBytes += this.bodySizeOf(position);
+    if (this.countsBytes) this.readyBytes += bodySizeOf(this.log, position);
   }
 
   /** A message is not ready any more. */
   remove(position: number): void {
-    if (this.countsBytes) this.readyBytes -= this.bodySizeOf(position);
+    if (this.countsBytes) this.readyBytes -= bodySizeOf(this.log, position);
+  }
+
+  /** Bytes that were counted apart: those of messages that were ready before the limit. */
+  addBytes(byteCount: number): void {
+    this.readyBytes += byteCount;
+  }
+
+  /** Goes on with what another limit of the same queue has counted. */
+  takeOver(previous: LengthLimit): void {
+    this.readyBytes = previous.readyBytes;
   }
 
   /** No message is ready any more. */
@@ -59,12 +69,11 @@ export class LengthLimit {
   /** Whether one more message fits behind `length` ready ones. */
   hasRoomFor(position: number, length: number): boolean {
     if (length >= this.maxLength) return false;
-    return !this.countsBytes || this.readyBytes + this.bodySizeOf(position) <= this.maxBytes;
+    return !this.countsBytes || this.readyBytes + bodySizeOf(this.log, position) <= this.maxBytes;
   }
+}
 
-  private bodySizeOf(position: number): number {
-    return this.log
-      .segmentOf(position)
-      .view.getUint32(this.log.payloadOffset(position) + IMAGE_BODY_SIZE, true);
-  }
+/** Bytes of the body of a message that can be read. */
+export function bodySizeOf(log: MessageLog, position: number): number {
+  return log.segmentOf(position).view.getUint32(log.payloadOffset(position) + IMAGE_BODY_SIZE, true);
 }
