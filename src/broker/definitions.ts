@@ -9,9 +9,13 @@
  *   { t: 'user', name, hash, tags }          (again, for a change)         { t: 'user-', name }
  *   { t: 'permission', user, vhost,          (again, for a change)         { t: 'permission-', user, vhost }
  *     configure, write, read }
+ *   { t: 'policy', vhost, name, pattern,     (again, for a change)         { t: 'policy-', vhost, name }
+ *     priority, applyTo, definition: [[key, value], ...] }
+ *   { t: 'operator-policy', ... }                                          { t: 'operator-policy-', vhost, name }
  *   { t: 'exchange', vhost, name, type, autoDelete, internal, args }       { t: 'exchange-', vhost, name }
  *   { t: 'queue', vhost, name, id, autoDelete, args,                       { t: 'queue-', vhost, name, id }
- *     purgedSegment?, purgedOffset? }        (again, for a purge)
+ *     purgedSegment?, purgedOffset?,         (again, for a purge or
+ *     ttls?: [[untilMs, ttlMs or null]] }     another time to live)
  *   { t: 'unsure', id }, { t: 'closed' }    the last records of a broker that ended in order: in the queues named, and
  *                                           only there, some messages were handed out that no ack file tells of
  *   { t: 'bind', vhost, source, kind, target, key, args }                  { t: 'unbind', ... }
@@ -23,9 +27,11 @@ import { encodeTable } from '../amqp/field-encoder.js';
 import { decodeTable, type FieldTable } from '../amqp/field-table.js';
 import type { User } from '../auth/auth-backend.js';
 import type { PermissionRow } from '../auth/users.js';
+import type { TtlEra } from '../queues/message-expiry.js';
 import type { Queue } from '../queues/queue.js';
 import type { DefinitionRecord } from '../store/definitions-log.js';
 import type { Broker } from './broker.js';
+import type { Policy, PolicyKind } from './policy.js';
 import { BrokerExchange, type RouteTarget } from './router.js';
 import type { VirtualHost } from './virtual-host.js';
 
@@ -57,6 +63,22 @@ export function permissionGoneRecord(user: string, virtualHost: string): Definit
   return { t: 'permission-', user, vhost: virtualHost };
 }
 
+export function policyRecord(kind: PolicyKind, virtualHost: string, policy: Policy): DefinitionRecord {
+  return {
+    t: kind,
+    vhost: virtualHost,
+    name: policy.name,
+    pattern: policy.pattern.source,
+    priority: policy.priority,
+    applyTo: policy.applyTo,
+    definition: [...policy.definition],
+  };
+}
+
+export function policyGoneRecord(kind: PolicyKind, virtualHost: string, name: string): DefinitionRecord {
+  return { t: `${kind}-`, vhost: virtualHost, name };
+}
+
 export function exchangeRecord(virtualHost: string, exchange: BrokerExchange): DefinitionRecord {
   return {
     t: 'exchange',
@@ -84,6 +106,8 @@ export function queueRecord(virtualHost: string, queue: Queue): DefinitionRecord
     ...(queue.purgeMark === undefined
       ? {}
       : { purgedSegment: queue.purgeMark.segmentNumber, purgedOffset: queue.purgeMark.offset }),
+    // Infinity is null in JSON.
+    ...(queue.ttlEras.length > 0 && { ttls: queue.ttlEras.map(({ untilMs, ttlMs }) => [untilMs, ttlMs]) }),
   };
 }
 
@@ -110,7 +134,10 @@ export function bindingRecord(
   };
 }
 
-/** Virtual hosts, users and permissions, then what is durable in the virtual hosts: an order to make it again in. */
+/**
+ * Virtual hosts, users and permissions, then policies and what is durable in the virtual hosts: an order to make it
+ * again in.
+ */
 export function snapshotOf(broker: Broker): DefinitionRecord[] {
   const virtualHosts = broker.allVirtualHosts();
   const records = virtualHosts.map(({ name }) => virtualHostRecord(name));
@@ -121,7 +148,10 @@ export function snapshotOf(broker: Broker): DefinitionRecord[] {
 }
 
 function pushContent(records: DefinitionRecord[], virtualHost: VirtualHost): void {
-  const { name } = virtualHost;
+  const { name, policies } = virtualHost;
+  for (const kind of POLICY_KINDS) {
+    for (const policy of policies.list(kind)) records.push(policyRecord(kind, name, policy));
+  }
   for (const exchange of virtualHost.exchanges.values()) {
     if (exchange.durable && !isPredeclared(exchange.name)) records.push(exchangeRecord(name, exchange));
   }
@@ -149,6 +179,8 @@ export function applyRecord(broker: Broker, record: DefinitionRecord): void {
 
 type ApplyRecord = (broker: Broker, record: DefinitionRecord) => void;
 
+const POLICY_KINDS: readonly PolicyKind[] = ['policy', 'operator-policy'];
+
 const KINDS: ReadonlyMap<string, ApplyRecord> = new Map<string, ApplyRecord>([
   ['vhost', (broker, record) => broker.addVirtualHost(text(record, 'name'))],
   ['vhost-', (broker, record) => broker.deleteVirtualHost(text(record, 'name'))],
@@ -158,6 +190,16 @@ const KINDS: ReadonlyMap<string, ApplyRecord> = new Map<string, ApplyRecord>([
   [
     'permission-',
     (broker, record) => broker.users.clearPermissions(text(record, 'user'), text(record, 'vhost')),
+  ],
+  ['policy', inVirtualHost((virtualHost, record) => applyPolicy('policy', virtualHost, record))],
+  ['policy-', inVirtualHost(({ policies }, record) => policies.delete('policy', text(record, 'name')))],
+  [
+    'operator-policy',
+    inVirtualHost((virtualHost, record) => applyPolicy('operator-policy', virtualHost, record)),
+  ],
+  [
+    'operator-policy-',
+    inVirtualHost(({ policies }, record) => policies.delete('operator-policy', text(record, 'name'))),
   ],
   ['exchange', inVirtualHost(applyExchange)],
   ['exchange-', inVirtualHost(applyExchangeGone)],
@@ -191,6 +233,16 @@ function applyPermission(broker: Broker, record: DefinitionRecord): void {
     configure: text(record, 'configure'),
     write: text(record, 'write'),
     read: text(record, 'read'),
+  });
+}
+
+function applyPolicy(kind: PolicyKind, { policies }: VirtualHost, record: DefinitionRecord): void {
+  policies.set(kind, {
+    name: text(record, 'name'),
+    pattern: record['pattern'],
+    definition: Object.fromEntries(record['definition'] as [string, string | number][]),
+    priority: record['priority'],
+    applyTo: record['applyTo'],
   });
 }
 
@@ -235,8 +287,10 @@ function applyQueue(virtualHost: VirtualHost, record: DefinitionRecord): void {
       arguments: decodeArguments(record),
     });
   }
+  const queue = virtualHost.queues.get(name)!;
+  queue.ttlEras = decodeEras(record);
   if (record['purgedSegment'] === undefined) return;
-  virtualHost.queues.get(name)!.purgeMark = {
+  queue.purgeMark = {
     segmentNumber: Number(record['purgedSegment']),
     offset: Number(record['purgedOffset']),
   };
@@ -251,6 +305,11 @@ function applyBinding(virtualHost: VirtualHost, record: DefinitionRecord): void 
   const args = decodeArguments(record);
   if (record['t'] === 'bind') virtualHost.bind(source, target, text(record, 'key'), args);
   else virtualHost.unbind(source, target, text(record, 'key'), args);
+}
+
+function decodeEras(record: DefinitionRecord): TtlEra[] {
+  const eras = (record['ttls'] ?? []) as [number, number | null][];
+  return eras.map(([untilMs, ttlMs]) => ({ untilMs, ttlMs: ttlMs ?? Number.POSITIVE_INFINITY }));
 }
 
 function text(record: DefinitionRecord, key: string): string {

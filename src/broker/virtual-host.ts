@@ -34,6 +34,7 @@ import {
 } from './definitions.js';
 import { DyingMessages } from './dying-messages.js';
 import { ExchangeHistory, replayHistory } from './exchange-history.js';
+import { Policies } from './policies.js';
 import { BrokerExchange, Router, type RouteTarget } from './router.js';
 import type { Scheduler } from './scheduler.js';
 
@@ -83,6 +84,7 @@ export class VirtualHost implements QueueHost {
   readonly router: Router;
   readonly log: MessageLog;
   readonly environment: VirtualHostEnvironment;
+  readonly policies: Policies;
   private readonly exchangesByName = new Map<string, BrokerExchange>();
   private readonly queuesByName = new Map<string, Queue>();
   /** Queues that no client declared and none can name, by the routing key that reaches them: direct reply-to. */
@@ -97,6 +99,7 @@ export class VirtualHost implements QueueHost {
     this.name = name;
     this.environment = environment;
     this.log = environment.log;
+    this.policies = new Policies(this, (record) => this.record(record));
     this.router = new Router({
       exchanges: this.exchangesByName,
       queueNamed: (queueName) => this.queuesByName.get(queueName) ?? this.replyQueues.get(queueName),
@@ -163,6 +166,7 @@ export class VirtualHost implements QueueHost {
     const exchange = new BrokerExchange({ ...declared, type }, this.environment.random);
     const { history } = exchange.matcher;
     if (history !== undefined) exchange.history = new ExchangeHistory(this.log, history);
+    this.policies.applyToExchange(exchange);
     this.exchangesByName.set(declared.name, exchange);
     this.router.invalidate();
     if (exchange.durable && !isPredeclared(exchange.name)) this.record(exchangeRecord(this.name, exchange));
@@ -261,13 +265,17 @@ export class VirtualHost implements QueueHost {
 
   /** Adds a queue that only the routing key `name` reaches, through the default exchange. */
   addReplyQueue(name: string): Queue {
-    const queue = this.newQueue(this.environment.nextQueueId(), {
+    const properties: QueueProperties = {
+      id: this.environment.nextQueueId(),
       name,
       durable: false,
       autoDelete: false,
       exclusiveOwner: undefined,
       arguments: FieldTable.EMPTY,
-    });
+      // No policy: it is nobody's but the requester's.
+      settings: { type: 'classic', singleActiveConsumer: false },
+    };
+    const queue = new ClassicQueue(properties, this.name, this.log, this);
     this.replyQueues.set(name, queue);
     this.router.invalidate();
     return queue;
@@ -337,7 +345,8 @@ export class VirtualHost implements QueueHost {
 
   private newQueue(id: number, declared: QueueDeclaration): Queue {
     const where = { queue: declared.name, virtualHost: this.name };
-    const settings = parseQueueArguments(declared.arguments, where);
+    const declaredSettings = parseQueueArguments(declared.arguments, where);
+    const settings = this.policies.settingsFor(declared.name, declaredSettings);
     const exclusive = declared.exclusiveOwner !== undefined;
     checkTypeProperties(settings.type, { ...declared, exclusive }, where);
     if (settings.type !== 'classic') {

@@ -1,0 +1,306 @@
+/** Policies in a data directory, and on queues whose middle is not in memory. */
+import { describe, expect, it } from 'vitest';
+import { longstr } from '../../src/amqp/field-value.js';
+import type { PolicyKind } from '../../src/broker/policy.js';
+import { SimulatedFileSystem } from '../../src/lib/simulated-file-system.js';
+import type { Queue } from '../../src/queues/queue.js';
+import type { QueueIndex } from '../../src/queues/queue-index.js';
+import {
+  bodyAt,
+  type DurableBroker,
+  declareQueue,
+  drainTexts,
+  microtasks,
+  openDurable,
+  publish,
+} from '../helpers/durable-broker.js';
+import { FakeConsumer } from '../helpers/fake-consumer.js';
+
+const SEGMENTS = { segmentBytes: 65_536, residentBytesMax: 131_072 };
+/** Bytes of each body of `deepQueue`. */
+const BODY_BYTES = 10;
+const DEPTH = 20_000;
+
+function set(durable: DurableBroker, name: string, definition: object, kind: PolicyKind = 'policy'): void {
+  durable.virtualHost.policies.set(kind, { name, pattern: '^q', definition });
+}
+
+async function restart(durable: DurableBroker): Promise<DurableBroker> {
+  await durable.settle();
+  expect(durable.fatal).toEqual([]);
+  return openDurable(durable.disk.powerCut(), SEGMENTS);
+}
+
+const bodyOf = (i: number): string => String(i).padStart(BODY_BYTES, '0');
+const bodies = (from: number, to: number): string[] =>
+  Array.from({ length: to - from }, (_, i) => bodyOf(from + i));
+
+/** A queue of twenty thousand messages, most of which have left memory with their positions. */
+async function deepQueue(): Promise<{ durable: DurableBroker; queue: Queue }> {
+  const durable = await openDurable(new SimulatedFileSystem(), SEGMENTS);
+  const queue = declareQueue(durable.virtualHost, 'q');
+  for (let i = 0; i < DEPTH; i++) {
+    publish(durable, 'q', Buffer.from(bodyOf(i)));
+    if (i % 500 === 499) await durable.settle();
+  }
+  const { index } = queue as unknown as { readonly index: QueueIndex };
+  expect([...index.stretches()].some((stretch) => !(stretch instanceof Float64Array))).toBe(true);
+  return { durable, queue };
+}
+
+/** Runs everything that is due, however many reads it takes. */
+async function settle(durable: DurableBroker): Promise<void> {
+  for (let i = 0; i < 50; i++) await durable.settle();
+}
+
+/** What a consumer gets. */
+async function consume(durable: DurableBroker, queue: Queue): Promise<string[]> {
+  const taken: string[] = [];
+  const onDelivery = ({ position }: { readonly position: number }): number =>
+    taken.push(bodyAt(durable, position).toString());
+  queue.subscribe(new FakeConsumer({ noAck: true, onDelivery }));
+  for (let i = 0; i < 20; i++) await settle(durable);
+  return taken;
+}
+
+describe('policies in a data directory', () => {
+  it('are there after a restart, as they were last, and apply', async () => {
+    const first = await openDurable(new SimulatedFileSystem());
+    set(first, 'kept', { 'max-length': 3, 'dead-letter-exchange': '' });
+    set(first, 'kept', { 'max-length': 5, 'dead-letter-exchange': 'dlx' });
+    set(first, 'gone', { expires: 5 });
+    first.virtualHost.policies.set('operator-policy', {
+      name: 'op',
+      pattern: '^q\\d',
+      definition: { 'max-length': 2 },
+      priority: 7,
+      applyTo: 'queues',
+    });
+    set(first, 'op gone', { expires: 5 }, 'operator-policy');
+    first.virtualHost.policies.delete('policy', 'gone');
+    first.virtualHost.policies.delete('operator-policy', 'op gone');
+    declareQueue(first.virtualHost, 'q');
+    declareQueue(first.virtualHost, 'q1');
+    let last = await restart(first);
+    // The second reads the snapshot that the first wrote.
+    for (let round = 0; round < 2; round++) {
+      const { policies, queues } = last.virtualHost;
+      const listed = [...policies.list('policy'), ...policies.list('operator-policy')];
+      expect(listed.map(({ pattern, ...rest }) => ({ ...rest, pattern: pattern.source }))).toEqual([
+        {
+          name: 'kept',
+          pattern: '^q',
+          priority: 0,
+          applyTo: 'all',
+          definition: new Map<string, string | number>([
+            ['max-length', 5],
+            ['dead-letter-exchange', 'dlx'],
+          ]),
+        },
+        {
+          name: 'op',
+          pattern: '^q\\d',
+          priority: 7,
+          applyTo: 'queues',
+          definition: new Map([['max-length', 2]]),
+        },
+      ]);
+      expect(queues.get('q')!.settings).toMatchObject({ maxLength: 5, deadLetterExchange: 'dlx' });
+      expect(queues.get('q1')!.settings).toMatchObject({ maxLength: 2 });
+      last = await restart(last);
+    }
+  });
+
+  it('end with their virtual host', async () => {
+    const first = await openDurable(new SimulatedFileSystem());
+    first.broker.addVirtualHost('v');
+    first.broker
+      .virtualHost('v')!
+      .policies.set('policy', { name: 'p', pattern: '', definition: { expires: 1 } });
+    first.broker.deleteVirtualHost('v');
+    first.broker.addVirtualHost('v');
+    const second = await restart(first);
+    expect(second.broker.virtualHost('v')!.policies.list('policy')).toEqual([]);
+  });
+
+  it('leave messages the time to live they came with, over restarts', async () => {
+    const first = await openDurable(new SimulatedFileSystem());
+    declareQueue(first.virtualHost, 'q');
+    publish(first, 'q', Buffer.from('for ever'), { publishedMs: first.clock.nowMs() });
+    first.clock.advance(10);
+    set(first, 'p', { 'message-ttl': 1000 });
+    first.clock.advance(10);
+    publish(first, 'q', Buffer.from('a second'), { publishedMs: first.clock.nowMs() });
+    let last = await restart(first);
+    for (let round = 0; round < 2; round++) last = await restart(last);
+    last.clock.advance(5000);
+    await settle(last);
+    expect(await drainTexts(last, 'q')).toEqual(['for ever']);
+    expect(last.virtualHost.queues.get('q')!.counts().ready).toBe(0);
+  });
+});
+
+describe('max-length on a deep queue', () => {
+  it('drops all but the newest, and stays dropped', async () => {
+    const { durable, queue } = await deepQueue();
+    set(durable, 'p', { 'max-length': 100 });
+    await settle(durable);
+    expect(queue.counts().ready).toBe(100);
+    publish(durable, 'q', Buffer.from(bodyOf(DEPTH)));
+    expect(await drainTexts(durable, 'q')).toEqual(bodies(DEPTH - 99, DEPTH + 1));
+    const second = await restart(durable);
+    expect(await drainTexts(second, 'q')).toEqual(bodies(DEPTH - 99, DEPTH + 1));
+  });
+
+  it('delivers nothing that is to be dropped while it is found', async () => {
+    const { durable, queue } = await deepQueue();
+    set(durable, 'p', { 'max-length': 50 });
+    expect(await consume(durable, queue)).toEqual(bodies(DEPTH - 50, DEPTH));
+  });
+
+  it('dead-letters what it drops, in order', async () => {
+    const { durable } = await deepQueue();
+    declareQueue(durable.virtualHost, 'dead');
+    set(durable, 'p', { 'max-length': 100, 'dead-letter-exchange': '', 'dead-letter-routing-key': 'dead' });
+    await settle(durable);
+    expect(await consume(durable, durable.virtualHost.queues.get('dead')!)).toEqual(bodies(0, DEPTH - 100));
+  });
+
+  it('holds after a restart for a queue that was deep when it was set', async () => {
+    const { durable } = await deepQueue();
+    set(durable, 'p', { 'max-length': DEPTH + 5 });
+    const second = await restart(durable);
+    const queue = second.virtualHost.queues.get('q')!;
+    expect(queue.counts().ready).toBe(DEPTH);
+    second.virtualHost.policies.set('policy', { name: 'p', pattern: '', definition: { 'max-length': 10 } });
+    await settle(second);
+    expect(await drainTexts(second, 'q')).toEqual(bodies(DEPTH - 10, DEPTH));
+  });
+});
+
+describe('max-length-bytes on a deep queue', () => {
+  it('counts what nobody counted when it came, then drops', async () => {
+    const { durable, queue } = await deepQueue();
+    set(durable, 'p', { 'max-length-bytes': BODY_BYTES * 5_000 });
+    // Nothing can be told yet: nothing goes, and what comes is taken.
+    expect(queue.counts().ready).toBe(DEPTH);
+    publish(durable, 'q', Buffer.from(bodyOf(DEPTH)));
+    expect(queue.counts().ready).toBe(DEPTH + 1);
+    await settle(durable);
+    expect(queue.counts().ready).toBe(5_000);
+    publish(durable, 'q', Buffer.from(bodyOf(DEPTH + 1)));
+    await settle(durable);
+    expect(await drainTexts(durable, 'q')).toEqual(bodies(DEPTH - 4_998, DEPTH + 2));
+    // Exactly: the room is there again.
+    for (let i = 0; i < 5_001; i++) publish(durable, 'q', Buffer.from(bodyOf(i)));
+    expect(queue.counts().ready).toBe(5_000);
+  });
+
+  it('keeps everything when everything fits, and counts on from there', async () => {
+    const { durable, queue } = await deepQueue();
+    set(durable, 'p', { 'max-length-bytes': BODY_BYTES * DEPTH });
+    await settle(durable);
+    expect(queue.counts().ready).toBe(DEPTH);
+    publish(durable, 'q', Buffer.from('12345'));
+    await settle(durable);
+    expect(queue.counts().ready).toBe(DEPTH);
+    publish(durable, 'q', Buffer.from('12345'));
+    await settle(durable);
+    expect(queue.counts().ready).toBe(DEPTH + 1);
+  });
+
+  it('gives consumers and getters nothing that is to be dropped', async () => {
+    const { durable, queue } = await deepQueue();
+    set(durable, 'p', { 'max-length-bytes': BODY_BYTES * 30 });
+    expect(queue.isHeadReadable()).toBe(false);
+    let canGet = false;
+    queue.fetchHead(() => {
+      canGet = true;
+    });
+    expect(await consume(durable, queue)).toEqual(bodies(DEPTH - 30, DEPTH));
+    expect(canGet).toBe(true);
+  });
+
+  it('gives nothing out while it counts, also of what is in memory', async () => {
+    const { durable, queue } = await deepQueue();
+    const first = new FakeConsumer({ capacity: 3 });
+    queue.subscribe(first);
+    await settle(durable);
+    queue.unsubscribe(first);
+    expect(queue.isHeadReadable()).toBe(true);
+    set(durable, 'p', { 'max-length-bytes': BODY_BYTES * 30 });
+    expect(queue.isHeadReadable()).toBe(false);
+    expect(await consume(durable, queue)).toEqual(bodies(DEPTH - 30, DEPTH));
+  });
+
+  it('takes back what is requeued while it counts', async () => {
+    const { durable, queue } = await deepQueue();
+    const consumer = new FakeConsumer({ capacity: 3 });
+    queue.subscribe(consumer);
+    await settle(durable);
+    queue.unsubscribe(consumer);
+    set(durable, 'p', { 'max-length-bytes': BODY_BYTES * DEPTH });
+    for (const { position, sequence } of consumer.unsettled) queue.requeue(position, sequence);
+    await settle(durable);
+    expect(queue.counts().ready).toBe(DEPTH);
+    publish(durable, 'q', Buffer.from('x'));
+    await settle(durable);
+    expect((await drainTexts(durable, 'q')).slice(0, 2)).toEqual(bodies(1, 3));
+  });
+
+  it.each<[string, (durable: DurableBroker, queue: Queue) => void, number]>([
+    ['purged', (_, queue) => queue.purge(), 0],
+    ['deleted', ({ virtualHost }, queue) => virtualHost.deleteQueue(queue), 0],
+    ['without a limit again', ({ virtualHost }) => virtualHost.policies.delete('policy', 'p'), DEPTH],
+    ['limited by length', (durable) => set(durable, 'p', { 'max-length': 77 }), 77],
+    ['given another limit', (durable) => set(durable, 'p', { 'max-length-bytes': BODY_BYTES * 88 }), 88],
+    [
+      'given another limit, by a detour',
+      (durable) => {
+        set(durable, 'p', { 'max-length': 10_000 });
+        set(durable, 'p', { 'max-length-bytes': BODY_BYTES * 88 });
+      },
+      88,
+    ],
+  ])('is %s while it counts', async (_, change, ready) => {
+    const { durable, queue } = await deepQueue();
+    set(durable, 'p', { 'max-length-bytes': BODY_BYTES * 30 });
+    await microtasks(10);
+    expect([queue.isHeadReadable(), queue.counts().ready]).toEqual([false, DEPTH]);
+    change(durable, queue);
+    await settle(durable);
+    expect(queue.counts().ready).toBe(ready);
+    expect(durable.fatal).toEqual([]);
+    if (queue.isDeleted) return;
+    publish(durable, 'q', Buffer.from(bodyOf(DEPTH)));
+    await settle(durable);
+    const texts = await drainTexts(durable, 'q');
+    expect(texts.at(-1)).toBe(bodyOf(DEPTH));
+    expect(texts.length).toBe(ready === 0 || ready === DEPTH ? ready + 1 : ready);
+  });
+
+  it('holds after a restart, read message by message', async () => {
+    const { durable } = await deepQueue();
+    set(durable, 'p', { 'max-length-bytes': BODY_BYTES * 5_000 });
+    await settle(durable);
+    const second = await restart(durable);
+    const queue = second.virtualHost.queues.get('q')!;
+    await settle(second);
+    expect(queue.counts().ready).toBe(5_000);
+    publish(second, 'q', Buffer.from(bodyOf(DEPTH)));
+    await settle(second);
+    expect(queue.counts().ready).toBe(5_000);
+  });
+});
+
+describe('an argument', () => {
+  it('and a policy together', async () => {
+    const first = await openDurable(new SimulatedFileSystem());
+    declareQueue(first.virtualHost, 'q', [['x-overflow', longstr('reject-publish')]]);
+    set(first, 'p', { 'max-length': 1, overflow: 'drop-head' });
+    const second = await restart(first);
+    publish(second, 'q', Buffer.from('1'));
+    publish(second, 'q', Buffer.from('2'));
+    expect(await drainTexts(second, 'q')).toEqual(['1']);
+  });
+});
