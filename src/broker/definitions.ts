@@ -9,6 +9,10 @@
  *   { t: 'user', name, hash, tags }          (again, for a change)         { t: 'user-', name }
  *   { t: 'permission', user, vhost,          (again, for a change)         { t: 'permission-', user, vhost }
  *     configure, write, read }
+ *   { t: 'topic-permission', user, vhost,    (again, for a change)         { t: 'topic-permission-', user, vhost,
+ *     exchange, write, read }                                                exchange }
+ *   { t: 'user-limits', user, limits: [[name, number], ...] }              (all that there are, be it none)
+ *   { t: 'vhost-limits', vhost, limits: [[name, number], ...] }            (the same)
  *   { t: 'policy', vhost, name, pattern,     (again, for a change)         { t: 'policy-', vhost, name }
  *     priority, applyTo, definition: [[key, value], ...] }
  *   { t: 'operator-policy', ... }                                          { t: 'operator-policy-', vhost, name }
@@ -20,7 +24,7 @@
  *                                           only there, some messages were handed out that no ack file tells of
  *   { t: 'bind', vhost, source, kind, target, key, args }                  { t: 'unbind', ... }
  *
- * 'vhost-' ends everything in the virtual host, 'user-' the permissions of the user. A new kind of definition is a
+ * 'vhost-' ends everything in the virtual host, 'user-' the permissions and limits of the user. A new kind of definition is a
  * record here, a function in `KINDS`, and a line in `snapshotOf`.
  */
 import { encodeTable } from '../amqp/field-encoder.js';
@@ -31,6 +35,14 @@ import type { TtlEra } from '../queues/message-expiry.js';
 import type { Queue } from '../queues/queue.js';
 import type { DefinitionRecord } from '../store/definitions-log.js';
 import type { Broker } from './broker.js';
+import {
+  applyTopicPermission,
+  applyUserLimits,
+  limitsOf,
+  topicPermissionRecord,
+  userLimitsRecord,
+  virtualHostLimitsRecord,
+} from './limit-definitions.js';
 import type { Policy, PolicyKind } from './policy.js';
 import { BrokerExchange, type RouteTarget } from './router.js';
 import type { VirtualHost } from './virtual-host.js';
@@ -143,12 +155,18 @@ export function snapshotOf(broker: Broker): DefinitionRecord[] {
   const records = virtualHosts.map(({ name }) => virtualHostRecord(name));
   for (const user of broker.users.users()) records.push(userRecord(user));
   for (const row of broker.users.permissions()) records.push(permissionRecord(row));
+  for (const row of broker.users.topicPermissions()) records.push(topicPermissionRecord(row));
+  for (const { name } of broker.users.users()) {
+    const limits = broker.users.limitsOf(name);
+    if (limits.size > 0) records.push(userLimitsRecord(name, limits));
+  }
   for (const virtualHost of virtualHosts) pushContent(records, virtualHost);
   return records;
 }
 
 function pushContent(records: DefinitionRecord[], virtualHost: VirtualHost): void {
-  const { name, policies } = virtualHost;
+  const { name, policies, limits } = virtualHost;
+  if (limits.size > 0) records.push(virtualHostLimitsRecord(name, limits));
   for (const kind of POLICY_KINDS) {
     for (const policy of policies.list(kind)) records.push(policyRecord(kind, name, policy));
   }
@@ -190,6 +208,23 @@ const KINDS: ReadonlyMap<string, ApplyRecord> = new Map<string, ApplyRecord>([
   [
     'permission-',
     (broker, record) => broker.users.clearPermissions(text(record, 'user'), text(record, 'vhost')),
+  ],
+  ['topic-permission', applyTopicPermission],
+  [
+    'topic-permission-',
+    (broker, record) =>
+      broker.users.clearTopicPermissions(
+        text(record, 'user'),
+        text(record, 'vhost'),
+        text(record, 'exchange'),
+      ),
+  ],
+  ['user-limits', applyUserLimits],
+  [
+    'vhost-limits',
+    inVirtualHost((virtualHost, record) => {
+      virtualHost.limits = limitsOf(record);
+    }),
   ],
   ['policy', inVirtualHost((virtualHost, record) => applyPolicy('policy', virtualHost, record))],
   ['policy-', inVirtualHost(({ policies }, record) => policies.delete('policy', text(record, 'name')))],

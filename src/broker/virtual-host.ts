@@ -2,14 +2,9 @@
  * A virtual host: the exchanges, queues and bindings of one namespace, and the rules by which they come, change
  * and go. Permissions are the channel's affair; what is asked for here has been allowed.
  */
-import {
-  type AmqpError,
-  notFound,
-  notImplemented,
-  preconditionFailed,
-  resourceLocked,
-} from '../amqp/errors.js';
+import { type AmqpError, notFound, notImplemented, resourceLocked } from '../amqp/errors.js';
 import { FieldTable } from '../amqp/field-table.js';
+import { NO_LIMITS, type ResourceLimits } from '../auth/resource-limits.js';
 import { exchangeTypes } from '../exchanges/registry.js';
 import type { Clock } from '../lib/clock.js';
 import type { Random } from '../lib/random.js';
@@ -35,6 +30,7 @@ import {
 import { DyingMessages } from './dying-messages.js';
 import { ExchangeHistory, replayHistory } from './exchange-history.js';
 import { Policies } from './policies.js';
+import { checkQueueLimit } from './queue-limit.js';
 import { BrokerExchange, Router, type RouteTarget } from './router.js';
 import type { Scheduler } from './scheduler.js';
 
@@ -85,6 +81,7 @@ export class VirtualHost implements QueueHost {
   readonly log: MessageLog;
   readonly environment: VirtualHostEnvironment;
   readonly policies: Policies;
+  limits: ResourceLimits = NO_LIMITS;
   private readonly exchangesByName = new Map<string, BrokerExchange>();
   private readonly queuesByName = new Map<string, Queue>();
   /** Queues that no client declared and none can name, by the routing key that reaches them: direct reply-to. */
@@ -219,6 +216,7 @@ export class VirtualHost implements QueueHost {
 
   /** @throws AmqpError 406 for an argument out of range, 540 for a feature that is not there yet */
   addQueue(declared: QueueDeclaration): Queue {
+    checkQueueLimit(this, declared);
     const queue = this.addQueueWithId(this.environment.nextQueueId(), declared);
     if (queue.durable) this.record(queueRecord(this.name, queue));
     return queue;
@@ -263,7 +261,7 @@ export class VirtualHost implements QueueHost {
     this.exclusiveQueues.delete(owner);
   }
 
-  /** Adds a queue that only the routing key `name` reaches, through the default exchange. */
+  /** Adds a queue that only the routing key `name` reaches, through the default exchange. No policy does. */
   addReplyQueue(name: string): Queue {
     const properties: QueueProperties = {
       id: this.environment.nextQueueId(),
@@ -272,7 +270,6 @@ export class VirtualHost implements QueueHost {
       autoDelete: false,
       exclusiveOwner: undefined,
       arguments: FieldTable.EMPTY,
-      // No policy: it is nobody's but the requester's.
       settings: { type: 'classic', singleActiveConsumer: false },
     };
     const queue = new ClassicQueue(properties, this.name, this.log, this);
@@ -395,13 +392,4 @@ export class VirtualHost implements QueueHost {
 /** An auto-delete exchange goes with its last binding as source (AMQP 0-9-1 exchange.declare auto-delete). */
 function isUnused(source: BrokerExchange): boolean {
   return source.autoDelete && source.bindingCount === 0;
-}
-
-/** @throws AmqpError 406 unless the argument `alternate-exchange` is absent or a string */
-export function checkAlternateExchange(declared: ExchangeDeclaration, virtualHost: string): void {
-  const value = declared.arguments.get('alternate-exchange');
-  if (value === undefined || value.type === 'longstr') return;
-  throw preconditionFailed(
-    `invalid type '${value.type}' for arg 'alternate-exchange' in exchange '${declared.name}' in vhost '${virtualHost}'`,
-  );
 }

@@ -1,7 +1,9 @@
 /** Policies in a data directory, and on queues whose middle is not in memory. */
 import { describe, expect, it } from 'vitest';
 import { longstr } from '../../src/amqp/field-value.js';
-import type { PolicyKind } from '../../src/broker/policy.js';
+import type { BrokerConfig, PolicyConfig } from '../../src/broker/broker-config.js';
+import { UnknownNameError } from '../../src/broker/configured-definitions.js';
+import { PolicyError, type PolicyKind } from '../../src/broker/policy.js';
 import { SimulatedFileSystem } from '../../src/lib/simulated-file-system.js';
 import type { Queue } from '../../src/queues/queue.js';
 import type { QueueIndex } from '../../src/queues/queue-index.js';
@@ -302,5 +304,168 @@ describe('an argument', () => {
     publish(second, 'q', Buffer.from('1'));
     publish(second, 'q', Buffer.from('2'));
     expect(await drainTexts(second, 'q')).toEqual(['1']);
+  });
+});
+
+describe('policies of the options', () => {
+  const policy = (definition: object, rest: Partial<PolicyConfig> = {}): PolicyConfig => ({
+    virtualHost: '/',
+    name: 'p',
+    pattern: '^q',
+    definition,
+    ...rest,
+  });
+  const start = (config: Partial<BrokerConfig>, disk = new SimulatedFileSystem()): Promise<DurableBroker> =>
+    openDurable(disk, { config });
+
+  async function startAgain(durable: DurableBroker, config: Partial<BrokerConfig>): Promise<DurableBroker> {
+    await durable.settle();
+    return start(config, durable.disk.powerCut());
+  }
+
+  it('are stored, changed at a later start, and not deleted for not being said', async () => {
+    const first = await start({ policies: [policy({ 'max-length': 1 })] });
+    declareQueue(first.virtualHost, 'q');
+    const second = await startAgain(first, {
+      policies: [policy({ 'max-length': 2 }), policy({ expires: 9_000 }, { name: 'other', priority: -1 })],
+      operatorPolicies: [policy({ 'message-ttl': 7 })],
+    });
+    expect(second.virtualHost.queues.get('q')!.settings).toMatchObject({ maxLength: 2, messageTtlMs: 7 });
+    const third = await startAgain(second, {});
+    expect(third.virtualHost.policies.list('policy').map(({ name }) => name)).toEqual(['p', 'other']);
+    expect(third.virtualHost.queues.get('q')!.settings).toMatchObject({ maxLength: 2, messageTtlMs: 7 });
+  });
+
+  it('said again, change nothing', async () => {
+    const policies = [policy({ 'max-length': 1, overflow: 'drop-head' })];
+    const first = await start({ policies });
+    await first.settle();
+    const second = await startAgain(first, { policies });
+    expect(second.broker.definitions!.sequence).toBe(0);
+  });
+
+  it('leave what is in the data directory the time to live that it came with', async () => {
+    const first = await start({});
+    declareQueue(first.virtualHost, 'q');
+    publish(first, 'q', Buffer.from('for ever'));
+    let last = await startAgain(first, { policies: [policy({ 'message-ttl': 10 })] });
+    last = await startAgain(last, {});
+    last.clock.advance(5_000);
+    await settle(last);
+    expect(await drainTexts(last, 'q')).toEqual(['for ever']);
+  });
+
+  it('drop what is too much in the data directory', async () => {
+    const first = await start({});
+    declareQueue(first.virtualHost, 'q');
+    for (let i = 0; i < 5; i++) publish(first, 'q', Buffer.from(bodyOf(i)));
+    const second = await startAgain(first, { policies: [policy({ 'max-length-bytes': 3 * BODY_BYTES })] });
+    await settle(second);
+    expect(await drainTexts(second, 'q')).toEqual(bodies(2, 5));
+  });
+
+  it.each<[Partial<BrokerConfig>, string]>([
+    [
+      { policies: [policy({ expires: 1 }, { virtualHost: 'x' })] },
+      "--policy has the policy 'p' for the virtual host 'x', but there is no such virtual host; add it (--vhost)",
+    ],
+    [
+      { virtualHostLimits: [{ virtualHost: 'x', limits: {} }] },
+      "--vhost-limits names the virtual host 'x', but there is no such virtual host; add it (--vhost)",
+    ],
+    [
+      { userLimits: [{ user: 'x', limits: {} }] },
+      "--user-limits names the user 'x', but there is no such user; add the user (--user)",
+    ],
+    [
+      { topicPermissions: [{ user: 'guest', virtualHost: 'x', exchange: 'x', write: '', read: '' }] },
+      "a topic permission names the user 'guest' and the virtual host 'x', but there is no such virtual host; add it (--vhost)",
+    ],
+  ])('stop the start when they name what is not there: %j', async (config, text) => {
+    await expect(start(config)).rejects.toThrow(new UnknownNameError(text));
+  });
+
+  it('stop the start when they are wrong', async () => {
+    await expect(start({ policies: [policy({ 'max-length': -1 })] })).rejects.toThrow(
+      new PolicyError('-1 is not a valid maximum length'),
+    );
+  });
+});
+
+describe('limits and topic permissions', () => {
+  const ROW = { user: 'guest', virtualHost: '/', exchange: 'x', write: '^{username}', read: 'r' };
+
+  it('are there after a restart, as they were last', async () => {
+    const first = await openDurable(new SimulatedFileSystem(), { config: {} });
+    const { broker } = first;
+    broker.setVirtualHostLimits('/', { 'max-connections': 5 });
+    broker.setVirtualHostLimits('/', { 'max-queues': 7, 'max-connections': -1 });
+    broker.setUserLimits('guest', { 'max-channels': 3 });
+    broker.setUserLimits('guest', { 'max-connections': 4 });
+    broker.setTopicPermissions({ ...ROW, write: 'w' });
+    broker.setTopicPermissions(ROW);
+    broker.setTopicPermissions({ ...ROW, exchange: 'gone' });
+    broker.users.clearTopicPermissions('guest', '/', 'gone');
+    // Another password is another matter.
+    broker.users.addUser('guest', 'other');
+    let last = first;
+    for (let round = 0; round < 2; round++) {
+      await last.settle();
+      last = await openDurable(last.disk.powerCut(), { config: {} });
+      expect([...last.virtualHost.limits]).toEqual([
+        ['max-queues', 7],
+        ['max-connections', -1],
+      ]);
+      expect([...last.broker.users.limitsOf('guest')]).toEqual([
+        ['max-channels', 3],
+        ['max-connections', 4],
+      ]);
+      expect([...last.broker.users.topicPermissions()]).toEqual([ROW]);
+      expect(last.broker.users.isTopicAllowed('guest', '/', 'x', 'write', 'guest.a')).toBe(true);
+    }
+    last.broker.setVirtualHostLimits('/', {});
+    last.broker.clearUserLimits('guest', 'all');
+    await last.settle();
+    last = await openDurable(last.disk.powerCut(), { config: {} });
+    expect(last.virtualHost.limits.size + last.broker.users.limitsOf('guest').size).toBe(0);
+  });
+
+  it('of the options are stored; said again, they change nothing', async () => {
+    const config = {
+      virtualHostLimits: [{ virtualHost: '/', limits: { 'max-queues': 7 } }],
+      userLimits: [{ user: 'guest', limits: { 'max-channels': 3 } }],
+      topicPermissions: [ROW],
+    };
+    let last = await openDurable(new SimulatedFileSystem(), { config });
+    for (let round = 0; round < 2; round++) {
+      await last.settle();
+      last = await openDurable(last.disk.powerCut(), { config: round === 0 ? config : {} });
+      expect(last.broker.definitions!.sequence).toBe(0);
+      expect(last.virtualHost.limits.get('max-queues')).toBe(7);
+      expect(last.broker.users.limitsOf('guest').get('max-channels')).toBe(3);
+      expect(last.broker.users.topicPermissionCount).toBe(1);
+    }
+  });
+
+  it('go with the user and the virtual host', async () => {
+    const first = await openDurable(new SimulatedFileSystem(), { config: {} });
+    const { broker } = first;
+    broker.addVirtualHost('v');
+    broker.setVirtualHostLimits('v', { 'max-queues': 1 });
+    broker.setTopicPermissions({ ...ROW, virtualHost: 'v' });
+    broker.deleteVirtualHost('v');
+    broker.addVirtualHost('v');
+    broker.users.addUser('app', 'app');
+    broker.setUserLimits('app', { 'max-channels': 1 });
+    broker.setTopicPermissions({ ...ROW, user: 'app' });
+    broker.users.deleteUser('app');
+    broker.users.addUser('app', 'app');
+    for (let at = first, round = 0; round < 3; round++) {
+      expect(at.broker.virtualHost('v')!.limits.size).toBe(0);
+      expect(at.broker.users.limitsOf('app').size).toBe(0);
+      expect(at.broker.users.topicPermissionCount).toBe(0);
+      await at.settle();
+      at = await openDurable(at.disk.powerCut(), { config: {} });
+    }
   });
 });

@@ -1,13 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type FieldEntry, FieldTable } from '../../src/amqp/field-table.js';
 import { longstr, signedint } from '../../src/amqp/field-value.js';
+import { checkAlternateExchange } from '../../src/broker/alternate-exchange.js';
 import type { BrokerExchange } from '../../src/broker/router.js';
-import {
-  checkAlternateExchange,
-  type ExchangeDeclaration,
-  type QueueDeclaration,
-  type VirtualHost,
-} from '../../src/broker/virtual-host.js';
+import type { ExchangeDeclaration, QueueDeclaration, VirtualHost } from '../../src/broker/virtual-host.js';
 import { FakeConsumer } from '../helpers/fake-consumer.js';
 import { expectNothingHeld, writeLabelled } from '../helpers/messages.js';
 import { addExchange, addQueue, type TestBroker, testBroker } from '../helpers/test-broker.js';

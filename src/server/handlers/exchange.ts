@@ -11,9 +11,9 @@ import {
   encodeExchangeDeleteOk,
   encodeExchangeUnbindOk,
 } from '../../amqp/methods.generated.js';
-import { checkAlternateExchange } from '../../broker/virtual-host.js';
+import { checkAlternateExchange } from '../../broker/alternate-exchange.js';
 import { exchangeTypes } from '../../exchanges/registry.js';
-import { authorize } from '../authorize.js';
+import { authorize, authorizeTopic } from '../authorize.js';
 import type { Channel } from '../channel.js';
 import { stripLineBreaks } from './names.js';
 
@@ -109,6 +109,8 @@ function checkNames(
   authorize(channel.context, 'write', 'exchange', destination);
   if (destination === '' || source === '') throw defaultExchangeRefused();
   authorize(channel.context, 'read', 'exchange', source);
+  const sourceExchange = channel.context.virtualHost.exchanges.get(source);
+  authorizeTopic(channel.context, 'read', sourceExchange, method.routingKey);
   return { destination, source };
 }
 
