@@ -15,6 +15,7 @@ import { readConfigFile } from './config-file.js';
 import { readEnvironment } from './environment.js';
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from './log-options.js';
 import type { OptionName } from './option-list.js';
+import { resolvePolicies } from './policy-options.js';
 import {
   firstSetting,
   readChoice,
@@ -110,9 +111,24 @@ function resolveBrokerConfig(
     },
     { virtualHosts, mayBeMore: isStored },
   );
+  const userNames = new Set(users.users.map(({ name }) => name));
+  const policies = resolvePolicies(
+    {
+      policy: firstSetting(order, 'policy'),
+      operatorPolicy: firstSetting(order, 'operator-policy'),
+      vhostLimits: firstSetting(order, 'vhost-limits'),
+      userLimits: firstSetting(order, 'user-limits'),
+      topicPermission: firstSetting(order, 'topic-permission'),
+    },
+    {
+      isUser: (name) => isStored || userNames.has(name),
+      isVirtualHost: (name) => isStored || virtualHosts.includes(name),
+    },
+  );
   return {
     ...defaults,
     ...users,
+    ...policies,
     virtualHosts,
     defaulted: defaultedOptions(order),
     heartbeatSeconds: orDefault(order, 'heartbeat', defaults.heartbeatSeconds, (setting) =>
