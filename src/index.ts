@@ -8,13 +8,24 @@
  *     await broker.close();
  */
 import { totalmem } from 'node:os';
-import { BROKER_CONFIG_DEFAULTS, type PermissionConfig, type UserConfig } from './broker/broker-config.js';
+import {
+  BROKER_CONFIG_DEFAULTS,
+  type PermissionConfig,
+  type PolicyConfig,
+  type TopicPermissionConfig,
+  type UserConfig,
+} from './broker/broker-config.js';
 import type { Generation } from './broker/generations/generation.js';
 import { GENERATION_NAMES, type GenerationName, generationNamed } from './broker/generations/names.js';
 import { type Logger, silentLogger } from './lib/logger.js';
 import { type RunningServer, startServer } from './server/server.js';
 
-export type { PermissionConfig, UserConfig } from './broker/broker-config.js';
+export type {
+  PermissionConfig,
+  PolicyConfig,
+  TopicPermissionConfig,
+  UserConfig,
+} from './broker/broker-config.js';
 export type { GenerationName } from './broker/generations/names.js';
 export type { Logger } from './lib/logger.js';
 
@@ -30,6 +41,15 @@ export interface BrokerOptions {
   /** Users that exist from the start, each with all permissions on every virtual host unless `permissions` are given. */
   readonly users?: readonly UserConfig[];
   readonly permissions?: readonly PermissionConfig[];
+  /** Which routing keys users may publish and bind with on topic exchanges; all of them where nothing is said. */
+  readonly topicPermissions?: readonly TopicPermissionConfig[];
+  /** Each applies to `/` unless it names a virtual host. */
+  readonly policies?: readonly PolicyOption[];
+  readonly operatorPolicies?: readonly PolicyOption[];
+  /** `maxConnections` and `maxQueues` by virtual host. */
+  readonly virtualHostLimits?: readonly VirtualHostLimits[];
+  /** `maxConnections` and `maxChannels` by user. */
+  readonly userLimits?: readonly UserLimits[];
   /** Offered to clients, in seconds; 0 is none. 60 when absent. */
   readonly heartbeatSeconds?: number;
   /** Largest frame, in bytes; 131072 when absent. */
@@ -44,6 +64,20 @@ export interface BrokerOptions {
   readonly memoryLimitBytes?: number;
   /** Told what happens; a pino logger fits. Nothing is logged when absent. */
   readonly logger?: Logger;
+}
+
+export type PolicyOption = Omit<PolicyConfig, 'virtualHost'> & Partial<Pick<PolicyConfig, 'virtualHost'>>;
+
+export interface VirtualHostLimits {
+  readonly virtualHost: string;
+  readonly maxConnections?: number;
+  readonly maxQueues?: number;
+}
+
+export interface UserLimits {
+  readonly user: string;
+  readonly maxConnections?: number;
+  readonly maxChannels?: number;
 }
 
 /** A broker that runs in this process. */
@@ -75,6 +109,19 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Embedde
     virtualHosts,
     users,
     permissions: options.permissions ?? [],
+    topicPermissions: options.topicPermissions ?? [],
+    policies: (options.policies ?? []).map((policy) => ({ virtualHost: '/', ...policy })),
+    operatorPolicies: (options.operatorPolicies ?? []).map((policy) => ({ virtualHost: '/', ...policy })),
+    virtualHostLimits: (options.virtualHostLimits ?? []).map(
+      ({ virtualHost, maxConnections, maxQueues }) => ({
+        virtualHost,
+        limits: given({ 'max-connections': maxConnections, 'max-queues': maxQueues }),
+      }),
+    ),
+    userLimits: (options.userLimits ?? []).map(({ user, maxConnections, maxChannels }) => ({
+      user,
+      limits: given({ 'max-connections': maxConnections, 'max-channels': maxChannels }),
+    })),
     unrestrictedUsers: options.permissions === undefined ? users.map(({ name }) => name) : [],
     heartbeatSeconds: options.heartbeatSeconds ?? defaults.heartbeatSeconds,
     frameMax: options.frameMax ?? defaults.frameMax,
@@ -101,6 +148,11 @@ function checkedTimeout(timeoutMs: number | 'none'): number {
   throw new Error(
     `the option consumerTimeoutMs must be a whole number of milliseconds from 1 on, or 'none', not ${JSON.stringify(timeoutMs)}`,
   );
+}
+
+/** Without what is undefined. */
+function given(limits: Readonly<Record<string, number | undefined>>): object {
+  return Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined));
 }
 
 function embed(

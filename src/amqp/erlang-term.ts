@@ -48,7 +48,7 @@ function isPrintable(byte: number): boolean {
 }
 
 /** Always with a decimal point: `6.0`, `1.0e22`. */
-function erlangFloat(value: number): string {
+export function erlangFloat(value: number): string {
   const [mantissa = '', exponent] = String(value).split('e');
   const pointed = mantissa.includes('.') ? mantissa : `${mantissa}.0`;
   return exponent === undefined ? pointed : `${pointed}e${exponent.replace('+', '')}`;

@@ -41,4 +41,16 @@ export interface AuthBackend {
    * @param resourceName name of the exchange or queue; the default exchange is checked as `amq.default`
    */
   isAllowed(userName: string, virtualHost: string, access: Access, resourceName: string): boolean;
+
+  /** While it is 0 every topic is allowed. */
+  readonly topicPermissionCount: number;
+
+  /** Whether the user, who may write to or read from the topic exchange, may do so with this routing key. */
+  isTopicAllowed(
+    userName: string,
+    virtualHost: string,
+    exchange: string,
+    access: 'write' | 'read',
+    routingKey: string,
+  ): boolean;
 }

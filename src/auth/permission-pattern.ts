@@ -22,7 +22,7 @@ export interface PermissionPattern {
 /**
  * Compiles a pattern. `''` grants only the empty name, as `^$` does.
  *
- * @throws Error naming the pattern when it is not a regular expression RE2 understands
+ * @throws PatternError naming the pattern when it is not a regular expression RE2 understands
  */
 export function compilePermissionPattern(source: string): PermissionPattern {
   // Nearly every permission is one of these. They need no engine, so a broker that has no others never loads one.
@@ -35,6 +35,17 @@ export function compilePermissionPattern(source: string): PermissionPattern {
       return { source, matches: (name) => name === '' };
     default:
       return new RegexPattern(source);
+  }
+}
+
+/** A pattern that is no regular expression, or uses what RE2 does not have. */
+export class PatternError extends Error {
+  /** What RE2 says about it. */
+  readonly reason: string;
+
+  constructor(source: string, reason: string) {
+    super(`invalid permission pattern '${source}': ${reason}`);
+    this.reason = reason;
   }
 }
 
@@ -80,7 +91,7 @@ function compileRegex(source: string): Regex {
     return loadRe2().RE2JS.compile(source);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`invalid permission pattern '${source}': ${reason}`);
+    throw new PatternError(source, reason);
   }
 }
 

@@ -3,6 +3,8 @@
 import type { Access, AuthBackend, Authentication, User } from './auth-backend.js';
 import { hashPassword, PASSWORD_HASH_BYTES, PASSWORD_SALT_BYTES, verifyPassword } from './password.js';
 import { compilePermissionPattern, type PermissionPattern } from './permission-pattern.js';
+import { areSameLimits, NO_LIMITS, type ResourceLimits } from './resource-limits.js';
+import { type TopicAccess, type TopicPermissionRow, TopicPermissionTable } from './topic-permissions.js';
 
 /** The patterns of one user in one virtual host (rabbitmq.com/docs/access-control). */
 export interface Permissions {
@@ -28,6 +30,10 @@ export interface UserChanges {
   userDeleted(name: string): void;
   permissionsSet(row: PermissionRow): void;
   permissionsCleared(user: string, virtualHost: string): void;
+  topicPermissionsSet(row: TopicPermissionRow): void;
+  topicPermissionsCleared(user: string, virtualHost: string, exchange: string): void;
+  /** All limits of the user, be it none. */
+  limitsSet(user: string, limits: ResourceLimits): void;
 }
 
 export interface UserDirectoryOptions {
@@ -50,6 +56,8 @@ export class UserDirectory implements AuthBackend {
   readonly #users = new Map<string, User>();
   /** User name to virtual host to patterns. */
   readonly #permissions = new Map<string, Map<string, CompiledPermissions>>();
+  readonly #topicPermissions = new TopicPermissionTable();
+  readonly #limits = new Map<string, ResourceLimits>();
   #generation = 0;
 
   constructor(options: UserDirectoryOptions) {
@@ -86,6 +94,8 @@ export class UserDirectory implements AuthBackend {
   deleteUser(name: string): boolean {
     if (!this.#users.delete(name)) return false;
     this.#permissions.delete(name);
+    this.#forgetTopicPermissions([...this.#topicPermissions.rows(name)]);
+    this.#limits.delete(name);
     this.#generation++;
     this.#changes?.userDeleted(name);
     return true;
@@ -94,6 +104,35 @@ export class UserDirectory implements AuthBackend {
   /** @throws Error when there is no such user */
   setTags(name: string, tags: readonly string[]): void {
     this.restoreUser({ ...this.#existing(name), tags });
+  }
+
+  /** All limits of a user; none that was set before stays. @throws Error when there is no such user */
+  setLimits(userName: string, limits: ResourceLimits): void {
+    this.#existing(userName);
+    if (areSameLimits(limits, this.limitsOf(userName))) return;
+    if (limits.size === 0) this.#limits.delete(userName);
+    else this.#limits.set(userName, limits);
+    this.#changes?.limitsSet(userName, limits);
+  }
+
+  limitsOf(userName: string): ResourceLimits {
+    return this.#limits.get(userName) ?? NO_LIMITS;
+  }
+
+  /** @throws Error when there is no such user, or naming the pattern that is not a regular expression */
+  setTopicPermissions(row: TopicPermissionRow): void {
+    this.#existing(row.user);
+    this.#topicPermissions.set(row);
+    this.#generation++;
+    this.#changes?.topicPermissionsSet(row);
+  }
+
+  /** @returns whether there were any */
+  clearTopicPermissions(userName: string, virtualHost: string, exchange: string): boolean {
+    if (!this.#topicPermissions.delete(userName, virtualHost, exchange)) return false;
+    this.#generation++;
+    this.#changes?.topicPermissionsCleared(userName, virtualHost, exchange);
+    return true;
   }
 
   /** @throws Error when there is no such user, or naming the pattern that is not a regular expression */
@@ -125,6 +164,7 @@ export class UserDirectory implements AuthBackend {
    */
   clearVirtualHost(virtualHost: string): void {
     for (const userName of [...this.#permissions.keys()]) this.#forgetPermissions(userName, virtualHost);
+    this.#forgetTopicPermissions([...this.#topicPermissions.rows(undefined, virtualHost)]);
   }
 
   authenticate(name: string, password: string, isLoopbackPeer: boolean): Authentication {
@@ -148,6 +188,24 @@ export class UserDirectory implements AuthBackend {
     return this.#permissions.get(userName)?.get(virtualHost)?.[access].matches(resourceName) === true;
   }
 
+  get topicPermissionCount(): number {
+    return this.#topicPermissions.size;
+  }
+
+  isTopicAllowed(
+    user: string,
+    virtualHost: string,
+    exchange: string,
+    access: TopicAccess,
+    key: string,
+  ): boolean {
+    return this.#topicPermissions.isAllowed(user, virtualHost, exchange, access, key);
+  }
+
+  topicPermissions(): IterableIterator<TopicPermissionRow> {
+    return this.#topicPermissions.rows();
+  }
+
   users(): IterableIterator<User> {
     return this.#users.values();
   }
@@ -163,6 +221,12 @@ export class UserDirectory implements AuthBackend {
           read: read.source,
         };
       }
+    }
+  }
+
+  #forgetTopicPermissions(rows: readonly TopicPermissionRow[]): void {
+    for (const { user, virtualHost, exchange } of rows) {
+      if (this.#topicPermissions.delete(user, virtualHost, exchange)) this.#generation++;
     }
   }
 

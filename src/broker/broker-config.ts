@@ -24,6 +24,41 @@ export interface PermissionConfig {
   readonly read: string;
 }
 
+/** rabbitmq.com/docs/policies; what is not given is as `rabbitmqctl set_policy` has it. */
+export interface PolicyConfig {
+  readonly virtualHost: string;
+  readonly name: string;
+  /** A regular expression over names, not anchored. */
+  readonly pattern: string;
+  /** By the names of RabbitMQ: `{ 'max-length': 1000, 'dead-letter-exchange': 'dlx' }`. */
+  readonly definition: object;
+  /** 0 when absent. */
+  readonly priority?: number;
+  /** `all` when absent. */
+  readonly applyTo?: string;
+}
+
+export interface VirtualHostLimitsConfig {
+  readonly virtualHost: string;
+  /** By the names of RabbitMQ: `{ 'max-connections': 10, 'max-queues': 100 }`; -1 is none. */
+  readonly limits: object;
+}
+
+export interface UserLimitsConfig {
+  readonly user: string;
+  /** By the names of RabbitMQ: `{ 'max-connections': 10, 'max-channels': 100 }`; -1 is none. */
+  readonly limits: object;
+}
+
+/** Regular expressions over routing keys, with `{username}` and `{vhost}`; not anchored. */
+export interface TopicPermissionConfig {
+  readonly user: string;
+  readonly virtualHost: string;
+  readonly exchange: string;
+  readonly write: string;
+  readonly read: string;
+}
+
 /** What a data directory may know better than a default. */
 export type DefaultableOption = 'virtualHosts' | 'users' | 'anonymousUser';
 
@@ -34,6 +69,11 @@ export interface BrokerConfig {
   readonly virtualHosts: readonly string[];
   readonly users: readonly UserConfig[];
   readonly permissions: readonly PermissionConfig[];
+  readonly topicPermissions: readonly TopicPermissionConfig[];
+  readonly policies: readonly PolicyConfig[];
+  readonly operatorPolicies: readonly PolicyConfig[];
+  readonly virtualHostLimits: readonly VirtualHostLimitsConfig[];
+  readonly userLimits: readonly UserLimitsConfig[];
   /** Users who may do everything wherever no other permission is set for them. */
   readonly unrestrictedUsers: readonly string[];
   /** Options with the values of `BROKER_CONFIG_DEFAULTS` because nobody said anything. */
@@ -65,6 +105,11 @@ export const BROKER_CONFIG_DEFAULTS: Omit<BrokerConfig, 'memoryLimitBytes'> = {
   virtualHosts: ['/'],
   users: [{ name: 'guest', password: 'guest', tags: ['administrator'] }],
   permissions: [],
+  topicPermissions: [],
+  policies: [],
+  operatorPolicies: [],
+  virtualHostLimits: [],
+  userLimits: [],
   unrestrictedUsers: ['guest'],
   defaulted: new Set<DefaultableOption>(['virtualHosts', 'users', 'anonymousUser']),
   loopbackUsers: ['guest'],

@@ -1,4 +1,6 @@
 /** The broker: virtual hosts, users, the message log and the turn. It knows nothing of sockets. */
+import { areSameLimits, type LimitName } from '../auth/resource-limits.js';
+import type { TopicPermissionRow } from '../auth/topic-permissions.js';
 import { type Permissions, type UserChanges, UserDirectory } from '../auth/users.js';
 import type { Clock } from '../lib/clock.js';
 import { GuardedClock } from '../lib/guarded-clock.js';
@@ -9,6 +11,7 @@ import { SlabPool } from '../lib/slab-pool.js';
 import type { DefinitionRecord, DefinitionsLog } from '../store/definitions-log.js';
 import { MessageLog } from '../store/message-log.js';
 import type { BrokerConfig } from './broker-config.js';
+import { ClientCounts } from './client-counts.js';
 import {
   permissionGoneRecord,
   permissionRecord,
@@ -18,6 +21,13 @@ import {
   virtualHostRecord,
 } from './definitions.js';
 import type { Generation } from './generations/generation.js';
+import {
+  topicPermissionGoneRecord,
+  topicPermissionRecord,
+  userLimitsRecord,
+  virtualHostLimitsRecord,
+} from './limit-definitions.js';
+import { parseUserLimits, parseVirtualHostLimits } from './limit-input.js';
 import { ResourceAlarms } from './resource-alarms.js';
 import { Scheduler } from './scheduler.js';
 import { VirtualHost, type VirtualHostEnvironment } from './virtual-host.js';
@@ -49,6 +59,7 @@ export class Broker implements VirtualHostEnvironment {
   readonly scheduler: Scheduler;
   readonly slabs = new SlabPool(OUTPUT_SLAB_BYTES, OUTPUT_SLABS_IDLE_MAX);
   readonly alarms: ResourceAlarms;
+  readonly clients = new ClientCounts();
   /** Wall time of the bytes being handled, in milliseconds: read once per socket read, not per message. */
   receivedAtMs: number;
   private readonly virtualHostsByName = new Map<string, VirtualHost>();
@@ -127,6 +138,42 @@ export class Broker implements VirtualHostEnvironment {
     this.users.setPermissions(userName, virtualHost, permissions);
   }
 
+  /** @throws Error when there is no such user or virtual host, or naming the pattern that is no regular expression */
+  setTopicPermissions(row: TopicPermissionRow): void {
+    if (!this.virtualHostsByName.has(row.virtualHost))
+      throw new Error(`no virtual host '${row.virtualHost}'`);
+    this.users.setTopicPermissions(row);
+  }
+
+  /**
+   * All limits of a virtual host; none that was set before stays.
+   * @param input `{ 'max-connections': 10, 'max-queues': 100 }`, each if wanted
+   * @throws LimitError, or Error when there is no such virtual host
+   */
+  setVirtualHostLimits(name: string, input: object): void {
+    const virtualHost = this.virtualHostsByName.get(name);
+    if (virtualHost === undefined) throw new Error(`no virtual host '${name}'`);
+    const limits = parseVirtualHostLimits(input);
+    if (areSameLimits(limits, virtualHost.limits)) return;
+    virtualHost.limits = limits;
+    this.record(virtualHostLimitsRecord(name, virtualHost.limits));
+  }
+
+  /**
+   * Some limits of a user; the others stay.
+   * @param input `{ 'max-connections': 10, 'max-channels': 100 }`, each if wanted
+   * @throws LimitError, or Error when there is no such user
+   */
+  setUserLimits(userName: string, input: object): void {
+    this.users.setLimits(userName, new Map([...this.users.limitsOf(userName), ...parseUserLimits(input)]));
+  }
+
+  /** @throws Error when there is no such user */
+  clearUserLimits(userName: string, limit: LimitName | 'all'): void {
+    const limits = [...this.users.limitsOf(userName)];
+    this.users.setLimits(userName, new Map(limits.filter(([name]) => limit !== 'all' && name !== limit)));
+  }
+
   /** Ids up to this one were given before a restart. */
   continueQueueIds(lastQueueId: number): void {
     this.lastQueueId = Math.max(this.lastQueueId, lastQueueId);
@@ -160,6 +207,10 @@ export class Broker implements VirtualHostEnvironment {
       },
       permissionsSet: (row) => this.record(permissionRecord(row)),
       permissionsCleared: (user, virtualHost) => this.record(permissionGoneRecord(user, virtualHost)),
+      topicPermissionsSet: (row) => this.record(topicPermissionRecord(row)),
+      topicPermissionsCleared: (user, virtualHost, exchange) =>
+        this.record(topicPermissionGoneRecord(user, virtualHost, exchange)),
+      limitsSet: (user, limits) => this.record(userLimitsRecord(user, limits)),
     };
   }
 

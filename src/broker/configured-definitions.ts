@@ -1,5 +1,5 @@
 /**
- * Virtual hosts, users and permissions as the options say them, put into a broker that may have stored ones.
+ * Virtual hosts, users, permissions, limits and policies as the options say them, put into a broker that may have stored ones.
  *
  * Defaults are RabbitMQ's `default_vhost` and `default_user`: they count only where nothing has been stored yet, so
  * that a guest who was deleted stays deleted. What an operator says counts at every start: it adds, or changes what
@@ -7,7 +7,16 @@
  */
 import type { UserDirectory } from '../auth/users.js';
 import type { Broker } from './broker.js';
-import type { PermissionConfig, UserConfig } from './broker-config.js';
+import type {
+  BrokerConfig,
+  PermissionConfig,
+  PolicyConfig,
+  TopicPermissionConfig,
+  UserConfig,
+} from './broker-config.js';
+import { policyRecord } from './definitions.js';
+import { topicPermissionRecord } from './limit-definitions.js';
+import { type Policy, type PolicyKind, parsePolicy } from './policy.js';
 
 /** Which definitions a data directory keeps already, be it none of a kind that are left. */
 export interface StoredKinds {
@@ -22,7 +31,9 @@ const EVERYTHING = { configure: '.*', write: '.*', read: '.*' } as const;
 /** An option names a user or a virtual host that neither the options nor the data directory have. */
 export class UnknownNameError extends Error {}
 
-/** @throws UnknownNameError */
+type PolicyFlag = '--policy' | '--operator-policy';
+
+/** @throws UnknownNameError, PolicyError, LimitError */
 export function applyConfig(broker: Broker, stored: StoredKinds): void {
   const { config, users } = broker;
   const added: string[] = [];
@@ -32,6 +43,13 @@ export function applyConfig(broker: Broker, stored: StoredKinds): void {
   const areUsersMeant = !stored.users || !config.defaulted.has('users');
   if (areUsersMeant) for (const user of config.users) applyUser(users, user);
   for (const permission of config.permissions) applyPermission(broker, permission);
+  for (const permission of config.topicPermissions) applyTopicPermission(broker, permission);
+  applyLimits(broker, config);
+  for (const [option, policy] of policiesOf(config)) {
+    const { name, virtualHost } = policy;
+    checkVirtualHost(broker, `${option} has the policy '${name}' for`, virtualHost);
+    parsePolicy(kindOf(option), policy);
+  }
   // A default user that is there already gets nothing anew, but is let into what is added for it.
   const virtualHosts = areUsersMeant ? broker.allVirtualHosts().map(({ name }) => name) : added;
   for (const name of config.unrestrictedUsers) {
@@ -54,14 +72,73 @@ function applyUser(users: UserDirectory, { name, password, tags }: UserConfig): 
 }
 
 function applyPermission(broker: Broker, { user, virtualHost, ...patterns }: PermissionConfig): void {
-  const where = `a permission names the user '${user}' and the virtual host '${virtualHost}'`;
+  checkNames(broker, 'a permission', user, virtualHost);
+  broker.setPermissions(user, virtualHost, patterns);
+}
+
+function applyTopicPermission(broker: Broker, row: TopicPermissionConfig): void {
+  checkNames(broker, 'a topic permission', row.user, row.virtualHost);
+  const stored = [...broker.users.topicPermissions()].some(
+    (other) => JSON.stringify(topicPermissionRecord(other)) === JSON.stringify(topicPermissionRecord(row)),
+  );
+  if (!stored) broker.setTopicPermissions(row);
+}
+
+function applyLimits(broker: Broker, { virtualHostLimits, userLimits }: BrokerConfig): void {
+  for (const { virtualHost, limits } of virtualHostLimits) {
+    checkVirtualHost(broker, '--vhost-limits names', virtualHost);
+    broker.setVirtualHostLimits(virtualHost, limits);
+  }
+  for (const { user, limits } of userLimits) {
+    if (broker.users.user(user) === undefined) {
+      throw new UnknownNameError(
+        `--user-limits names the user '${user}', but there is no such user; add the user (--user)`,
+      );
+    }
+    broker.setUserLimits(user, limits);
+  }
+}
+
+/**
+ * The policies of the options. Behind the messages of a data directory: for them it is a change like any other, and they
+ * keep the time to live that they came with. `applyConfig` has checked them.
+ */
+export function applyPolicies(broker: Broker): void {
+  for (const [option, { virtualHost, ...input }] of policiesOf(broker.config)) {
+    const kind = kindOf(option);
+    const { policies } = broker.virtualHost(virtualHost)!;
+    const record = (policy: Policy): string => JSON.stringify(policyRecord(kind, virtualHost, policy));
+    const said = record(parsePolicy(kind, input));
+    if (!policies.list(kind).some((policy) => record(policy) === said)) policies.set(kind, input);
+  }
+}
+
+function kindOf(option: PolicyFlag): PolicyKind {
+  return option === '--policy' ? 'policy' : 'operator-policy';
+}
+
+function policiesOf({ policies, operatorPolicies }: BrokerConfig): (readonly [PolicyFlag, PolicyConfig])[] {
+  return [
+    ...policies.map((policy) => ['--policy', policy] as const),
+    ...operatorPolicies.map((policy) => ['--operator-policy', policy] as const),
+  ];
+}
+
+function checkNames(broker: Broker, what: string, user: string, virtualHost: string): void {
+  const where = `${what} names the user '${user}' and the virtual host '${virtualHost}'`;
   if (broker.users.user(user) === undefined) {
     throw new UnknownNameError(`${where}, but there is no such user; add the user (--user)`);
   }
   if (broker.virtualHost(virtualHost) === undefined) {
     throw new UnknownNameError(`${where}, but there is no such virtual host; add it (--vhost)`);
   }
-  broker.setPermissions(user, virtualHost, patterns);
+}
+
+function checkVirtualHost(broker: Broker, what: string, name: string): void {
+  if (broker.virtualHost(name) !== undefined) return;
+  throw new UnknownNameError(
+    `${what} the virtual host '${name}', but there is no such virtual host; add it (--vhost)`,
+  );
 }
 
 /** A name of no user would protect nobody, and let nobody in, without a word. */

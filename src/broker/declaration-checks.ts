@@ -1,6 +1,8 @@
 /** What the arguments and properties of something to be declared have to be. Errors and their order are RabbitMQ's. */
 import { featureDenied, preconditionFailed } from '../amqp/errors.js';
+import type { Queue } from '../queues/queue.js';
 import { checkTypeProperties, parseQueueArguments, type QueueSettings } from '../queues/queue-arguments.js';
+import { checkQueueArgumentsEquivalent, inequivalentProperty } from '../queues/queue-equivalence.js';
 import type { Generation } from './generations/generation.js';
 import type { ExchangeDeclaration, QueueDeclaration } from './virtual-host.js';
 
@@ -30,4 +32,21 @@ export function checkAlternateExchange(declared: ExchangeDeclaration, virtualHos
   throw preconditionFailed(
     `invalid type '${value.type}' for arg 'alternate-exchange' in exchange '${declared.name}' in vhost '${virtualHost}'`,
   );
+}
+
+/** Checks a declaration of a queue that exists, and is the declarer's. @throws AmqpError 406 naming the first difference */
+export function checkSameQueue(
+  queue: Queue,
+  declared: QueueDeclaration,
+  virtualHost: string,
+  { queueArguments }: Generation,
+): void {
+  const compare = (key: string, received: boolean, current: boolean): void => {
+    if (received === current) return;
+    throw inequivalentProperty('queue', declared.name, virtualHost, key, current, received);
+  };
+  compare('durable', declared.durable, queue.durable);
+  compare('auto_delete', declared.autoDelete, queue.autoDelete);
+  const where = { queue: declared.name, virtualHost };
+  checkQueueArgumentsEquivalent(queue.arguments, declared.arguments, queue.typeName, where, queueArguments);
 }

@@ -9,24 +9,42 @@
  *   { t: 'user', name, hash, tags }          (again, for a change)         { t: 'user-', name }
  *   { t: 'permission', user, vhost,          (again, for a change)         { t: 'permission-', user, vhost }
  *     configure, write, read }
+ *   { t: 'topic-permission', user, vhost,    (again, for a change)         { t: 'topic-permission-', user, vhost,
+ *     exchange, write, read }                                                exchange }
+ *   { t: 'user-limits', user, limits: [[name, number], ...] }              (all that there are, be it none)
+ *   { t: 'vhost-limits', vhost, limits: [[name, number], ...] }            (the same)
+ *   { t: 'policy', vhost, name, pattern,     (again, for a change)         { t: 'policy-', vhost, name }
+ *     priority, applyTo, definition: [[key, value], ...] }
+ *   { t: 'operator-policy', ... }                                          { t: 'operator-policy-', vhost, name }
  *   { t: 'exchange', vhost, name, type, autoDelete, internal, args,        { t: 'exchange-', vhost, name }
  *     durable? }                             (false: one that only some generations keep)
  *   { t: 'queue', vhost, name, id, autoDelete, args,                       { t: 'queue-', vhost, name, id }
- *     purgedSegment?, purgedOffset? }        (again, for a purge)
+ *     purgedSegment?, purgedOffset?,         (again, for a purge or
+ *     ttls?: [[untilMs, ttlMs or null]] }     another time to live)
  *   { t: 'unsure', id }, { t: 'closed' }    the last records of a broker that ended in order: in the queues named, and
  *                                           only there, some messages were handed out that no ack file tells of
  *   { t: 'bind', vhost, source, kind, target, key, args }                  { t: 'unbind', ... }
  *
- * 'vhost-' ends everything in the virtual host, 'user-' the permissions of the user. A new kind of definition is a
+ * 'vhost-' ends everything in the virtual host, 'user-' the permissions and limits of the user. A new kind of definition is a
  * record here, a function in `KINDS`, and a line in `snapshotOf`.
  */
 import { encodeTable } from '../amqp/field-encoder.js';
 import { decodeTable, type FieldTable } from '../amqp/field-table.js';
 import type { User } from '../auth/auth-backend.js';
 import type { PermissionRow } from '../auth/users.js';
+import type { TtlEra } from '../queues/message-expiry.js';
 import type { Queue } from '../queues/queue.js';
 import type { DefinitionRecord } from '../store/definitions-log.js';
 import type { Broker } from './broker.js';
+import {
+  applyTopicPermission,
+  applyUserLimits,
+  limitsOf,
+  topicPermissionRecord,
+  userLimitsRecord,
+  virtualHostLimitsRecord,
+} from './limit-definitions.js';
+import type { Policy, PolicyKind } from './policy.js';
 import { BrokerExchange, type RouteTarget } from './router.js';
 import type { VirtualHost } from './virtual-host.js';
 
@@ -58,6 +76,22 @@ export function permissionGoneRecord(user: string, virtualHost: string): Definit
   return { t: 'permission-', user, vhost: virtualHost };
 }
 
+export function policyRecord(kind: PolicyKind, virtualHost: string, policy: Policy): DefinitionRecord {
+  return {
+    t: kind,
+    vhost: virtualHost,
+    name: policy.name,
+    pattern: policy.pattern.source,
+    priority: policy.priority,
+    applyTo: policy.applyTo,
+    definition: [...policy.definition],
+  };
+}
+
+export function policyGoneRecord(kind: PolicyKind, virtualHost: string, name: string): DefinitionRecord {
+  return { t: `${kind}-`, vhost: virtualHost, name };
+}
+
 export function exchangeRecord(virtualHost: string, exchange: BrokerExchange): DefinitionRecord {
   return {
     t: 'exchange',
@@ -86,6 +120,8 @@ export function queueRecord(virtualHost: string, queue: Queue): DefinitionRecord
     ...(queue.purgeMark === undefined
       ? {}
       : { purgedSegment: queue.purgeMark.segmentNumber, purgedOffset: queue.purgeMark.offset }),
+    // Infinity is null in JSON.
+    ...(queue.ttlEras.length > 0 && { ttls: queue.ttlEras.map(({ untilMs, ttlMs }) => [untilMs, ttlMs]) }),
   };
 }
 
@@ -112,18 +148,30 @@ export function bindingRecord(
   };
 }
 
-/** Virtual hosts, users and permissions, then what is durable in the virtual hosts: an order to make it again in. */
+/**
+ * Virtual hosts, users and permissions, then policies and what is durable in the virtual hosts: an order to make it
+ * again in.
+ */
 export function snapshotOf(broker: Broker): DefinitionRecord[] {
   const virtualHosts = broker.allVirtualHosts();
   const records = virtualHosts.map(({ name }) => virtualHostRecord(name));
   for (const user of broker.users.users()) records.push(userRecord(user));
   for (const row of broker.users.permissions()) records.push(permissionRecord(row));
+  for (const row of broker.users.topicPermissions()) records.push(topicPermissionRecord(row));
+  for (const { name } of broker.users.users()) {
+    const limits = broker.users.limitsOf(name);
+    if (limits.size > 0) records.push(userLimitsRecord(name, limits));
+  }
   for (const virtualHost of virtualHosts) pushContent(records, virtualHost);
   return records;
 }
 
 function pushContent(records: DefinitionRecord[], virtualHost: VirtualHost): void {
-  const { name } = virtualHost;
+  const { name, policies, limits } = virtualHost;
+  if (limits.size > 0) records.push(virtualHostLimitsRecord(name, limits));
+  for (const kind of POLICY_KINDS) {
+    for (const policy of policies.list(kind)) records.push(policyRecord(kind, name, policy));
+  }
   for (const exchange of virtualHost.exchanges.values()) {
     if (!virtualHost.isStored(exchange) || isPredeclared(exchange.name)) continue;
     records.push(exchangeRecord(name, exchange));
@@ -152,6 +200,8 @@ export function applyRecord(broker: Broker, record: DefinitionRecord): void {
 
 type ApplyRecord = (broker: Broker, record: DefinitionRecord) => void;
 
+const POLICY_KINDS: readonly PolicyKind[] = ['policy', 'operator-policy'];
+
 const KINDS: ReadonlyMap<string, ApplyRecord> = new Map<string, ApplyRecord>([
   ['vhost', (broker, record) => broker.addVirtualHost(text(record, 'name'))],
   ['vhost-', (broker, record) => broker.deleteVirtualHost(text(record, 'name'))],
@@ -161,6 +211,33 @@ const KINDS: ReadonlyMap<string, ApplyRecord> = new Map<string, ApplyRecord>([
   [
     'permission-',
     (broker, record) => broker.users.clearPermissions(text(record, 'user'), text(record, 'vhost')),
+  ],
+  ['topic-permission', applyTopicPermission],
+  [
+    'topic-permission-',
+    (broker, record) =>
+      broker.users.clearTopicPermissions(
+        text(record, 'user'),
+        text(record, 'vhost'),
+        text(record, 'exchange'),
+      ),
+  ],
+  ['user-limits', applyUserLimits],
+  [
+    'vhost-limits',
+    inVirtualHost((virtualHost, record) => {
+      virtualHost.limits = limitsOf(record);
+    }),
+  ],
+  ['policy', inVirtualHost((virtualHost, record) => applyPolicy('policy', virtualHost, record))],
+  ['policy-', inVirtualHost(({ policies }, record) => policies.delete('policy', text(record, 'name')))],
+  [
+    'operator-policy',
+    inVirtualHost((virtualHost, record) => applyPolicy('operator-policy', virtualHost, record)),
+  ],
+  [
+    'operator-policy-',
+    inVirtualHost(({ policies }, record) => policies.delete('operator-policy', text(record, 'name'))),
   ],
   ['exchange', inVirtualHost(applyExchange)],
   ['exchange-', inVirtualHost(applyExchangeGone)],
@@ -194,6 +271,16 @@ function applyPermission(broker: Broker, record: DefinitionRecord): void {
     configure: text(record, 'configure'),
     write: text(record, 'write'),
     read: text(record, 'read'),
+  });
+}
+
+function applyPolicy(kind: PolicyKind, { policies }: VirtualHost, record: DefinitionRecord): void {
+  policies.set(kind, {
+    name: text(record, 'name'),
+    pattern: record['pattern'],
+    definition: Object.fromEntries(record['definition'] as [string, string | number][]),
+    priority: record['priority'],
+    applyTo: record['applyTo'],
   });
 }
 
@@ -239,8 +326,10 @@ function applyQueue(virtualHost: VirtualHost, record: DefinitionRecord): void {
       arguments: decodeArguments(record),
     });
   }
+  const queue = virtualHost.queues.get(name)!;
+  queue.ttlEras = decodeEras(record);
   if (record['purgedSegment'] === undefined) return;
-  virtualHost.queues.get(name)!.purgeMark = {
+  queue.purgeMark = {
     segmentNumber: Number(record['purgedSegment']),
     offset: Number(record['purgedOffset']),
   };
@@ -255,6 +344,11 @@ function applyBinding(virtualHost: VirtualHost, record: DefinitionRecord): void 
   const args = decodeArguments(record);
   if (record['t'] === 'bind') virtualHost.bind(source, target, text(record, 'key'), args);
   else virtualHost.unbind(source, target, text(record, 'key'), args);
+}
+
+function decodeEras(record: DefinitionRecord): TtlEra[] {
+  const eras = (record['ttls'] ?? []) as [number, number | null][];
+  return eras.map(([untilMs, ttlMs]) => ({ untilMs, ttlMs: ttlMs ?? Number.POSITIVE_INFINITY }));
 }
 
 function text(record: DefinitionRecord, key: string): string {

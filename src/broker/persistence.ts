@@ -15,7 +15,7 @@ import { findSegments, type RecoveryVisitor, recoverSegments } from '../store/re
 import { emptySpillDirectory } from '../store/spill.js';
 import type { SyncMode } from '../store/sync-mode.js';
 import type { Broker } from './broker.js';
-import { applyConfig } from './configured-definitions.js';
+import { applyConfig, applyPolicies } from './configured-definitions.js';
 import { applyRecord, brokerRecord, snapshotOf } from './definitions.js';
 import { DiskSpace } from './disk-space.js';
 
@@ -129,6 +129,7 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
   });
   await definitions.open();
   broker.definitions = definitions;
+  applyPolicies(broker);
   // What expired meanwhile goes now, and the timers of the rest are set.
   for (const queue of queues.values()) queue.counts();
   broker.logger.info(

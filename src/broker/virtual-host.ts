@@ -4,6 +4,7 @@
  */
 import { type AmqpError, notFound, resourceLocked } from '../amqp/errors.js';
 import { FieldTable } from '../amqp/field-table.js';
+import { NO_LIMITS, type ResourceLimits } from '../auth/resource-limits.js';
 import { exchangeTypes } from '../exchanges/registry.js';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
@@ -12,13 +13,12 @@ import type { DeadLetterReason, Queue, QueueHost, QueueProperties } from '../que
 import { type QueueSettings, readQueueArguments } from '../queues/queue-arguments.js';
 import {
   argumentsEquivalent,
-  checkQueueArgumentsEquivalent,
   inequivalentArgument,
   inequivalentProperty,
 } from '../queues/queue-equivalence.js';
 import type { DefinitionRecord, DefinitionsLog } from '../store/definitions-log.js';
 import type { MessageLog } from '../store/message-log.js';
-import { checkQueueDeclaration } from './declaration-checks.js';
+import { checkQueueDeclaration, checkSameQueue } from './declaration-checks.js';
 import {
   bindingRecord,
   exchangeGoneRecord,
@@ -30,7 +30,9 @@ import {
 import { DyingMessages } from './dying-messages.js';
 import { ExchangeHistory, replayHistory } from './exchange-history.js';
 import type { Generation } from './generations/generation.js';
+import { Policies } from './policies.js';
 import { PREDECLARED_EXCHANGES } from './predeclared-exchanges.js';
+import { checkQueueLimit } from './queue-limit.js';
 import { makeQueue } from './queue-types.js';
 import { BrokerExchange, Router, type RouteTarget } from './router.js';
 import type { Scheduler } from './scheduler.js';
@@ -73,6 +75,8 @@ export class VirtualHost implements QueueHost {
   readonly log: MessageLog;
   readonly environment: VirtualHostEnvironment;
   readonly generation: Generation;
+  readonly policies: Policies;
+  limits: ResourceLimits = NO_LIMITS;
   private readonly exchangesByName = new Map<string, BrokerExchange>();
   private readonly queuesByName = new Map<string, Queue>();
   /** Queues that no client declared and none can name, by the routing key that reaches them: direct reply-to. */
@@ -88,6 +92,7 @@ export class VirtualHost implements QueueHost {
     this.environment = environment;
     this.generation = environment.generation;
     this.log = environment.log;
+    this.policies = new Policies(this, (record) => this.record(record));
     this.router = new Router({
       exchanges: this.exchangesByName,
       queueNamed: (queueName) => this.queuesByName.get(queueName) ?? this.replyQueues.get(queueName),
@@ -154,6 +159,7 @@ export class VirtualHost implements QueueHost {
     const exchange = new BrokerExchange({ ...declared, type }, this.environment.random);
     const { history } = exchange.matcher;
     if (history !== undefined) exchange.history = new ExchangeHistory(this.log, history);
+    this.policies.applyToExchange(exchange);
     this.exchangesByName.set(declared.name, exchange);
     this.router.invalidate();
     if (this.isStored(exchange) && !isPredeclared(exchange.name))
@@ -201,25 +207,13 @@ export class VirtualHost implements QueueHost {
   /** Checks a declaration of a queue that exists. @throws AmqpError 405 or 406 naming the first difference */
   checkQueueEquivalent(queue: Queue, declared: QueueDeclaration): void {
     if (queue.exclusiveOwner !== declared.exclusiveOwner) throw this.locked(declared.name);
-    const where = { queue: declared.name, virtualHost: this.name };
-    const compare = (key: string, received: boolean, current: boolean): void => {
-      if (received === current) return;
-      throw inequivalentProperty('queue', declared.name, this.name, key, current, received);
-    };
-    compare('durable', declared.durable, queue.durable);
-    compare('auto_delete', declared.autoDelete, queue.autoDelete);
-    checkQueueArgumentsEquivalent(
-      queue.arguments,
-      declared.arguments,
-      queue.typeName,
-      where,
-      this.generation.queueArguments,
-    );
+    checkSameQueue(queue, declared, this.name, this.generation);
   }
 
   /** @throws AmqpError 406, 541 for what the generation gave up, 540 for what is not there yet */
   addQueue(declared: QueueDeclaration): Queue {
     const settings = checkQueueDeclaration(declared, this.name, this.generation);
+    checkQueueLimit(this, declared);
     const queue = this.addQueueWithId(this.environment.nextQueueId(), declared, settings);
     if (queue.durable) this.record(queueRecord(this.name, queue));
     return queue;
@@ -267,17 +261,18 @@ export class VirtualHost implements QueueHost {
     this.exclusiveQueues.delete(owner);
   }
 
-  /** Adds a queue that only the routing key `name` reaches, through the default exchange. */
+  /** Adds a queue that only the routing key `name` reaches, through the default exchange. No policy does. */
   addReplyQueue(name: string): Queue {
-    const declared = {
+    const settings = readQueueArguments(FieldTable.EMPTY, this.generation.queueArguments);
+    const queue = this.makeQueue({
+      id: this.environment.nextQueueId(),
       name,
       durable: false,
       autoDelete: false,
       exclusiveOwner: undefined,
       arguments: FieldTable.EMPTY,
-    };
-    const settings = readQueueArguments(FieldTable.EMPTY, this.generation.queueArguments);
-    const queue = this.newQueue(this.environment.nextQueueId(), declared, settings);
+      settings,
+    });
     this.replyQueues.set(name, queue);
     this.router.invalidate();
     return queue;
@@ -346,8 +341,12 @@ export class VirtualHost implements QueueHost {
     );
   }
 
-  private newQueue(id: number, declared: QueueDeclaration, settings: QueueSettings): Queue {
-    const properties: QueueProperties = { ...declared, settings, id };
+  private newQueue(id: number, declared: QueueDeclaration, declaredSettings: QueueSettings): Queue {
+    const settings = this.policies.settingsFor(declared.name, declaredSettings);
+    return this.makeQueue({ ...declared, settings, id });
+  }
+
+  private makeQueue(properties: QueueProperties): Queue {
     return makeQueue(properties, this.name, this.log, this, this.environment);
   }
 

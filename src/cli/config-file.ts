@@ -7,6 +7,8 @@
  *       "vhost": ["/", "orders"],
  *       "user": [{ "name": "app", "password": "secret", "tags": ["monitoring"] }],
  *       "permission": [{ "user": "app", "vhost": "orders", "configure": "", "write": ".*", "read": ".*" }],
+ *       "policy": [{ "vhost": "/", "name": "short", "pattern": "^tmp\\.", "definition": { "max-length": 1000 } }],
+ *       "vhost-limits": [{ "vhost": "orders", "max-connections": 100 }],
  *       "memory-limit": "512MiB"
  *     }
  */
@@ -95,6 +97,22 @@ const EXPECTED: Readonly<Record<OptionKind, ExpectedType>> = {
   },
   permissions: {
     text: 'a list of objects with "user", "vhost", "configure", "write" and "read"',
+    accepts: isListOfObjects,
+  },
+  'topic-permissions': {
+    text: 'a list of objects with "user", "vhost", "exchange", "write" and "read"',
+    accepts: isListOfObjects,
+  },
+  policies: {
+    text: 'a list of objects with "vhost", "name", "pattern" and "definition"',
+    accepts: isListOfObjects,
+  },
+  'vhost-limits': {
+    text: 'a list of objects with "vhost", "max-connections" and "max-queues"',
+    accepts: isListOfObjects,
+  },
+  'user-limits': {
+    text: 'a list of objects with "user", "max-connections" and "max-channels"',
     accepts: isListOfObjects,
   },
 };

@@ -1,7 +1,7 @@
 /** Options from `LEVERET_*` variables. */
 import { CommandError, EXIT_CONFIGURATION } from './command-error.js';
 import { nearestName } from './nearest-name.js';
-import { isRepeatable, type OptionName, START_OPTIONS, type StartOption } from './option-list.js';
+import { hasJson, isRepeatable, type OptionName, START_OPTIONS, type StartOption } from './option-list.js';
 import type { Setting, Settings } from './setting.js';
 
 const PREFIX = 'LEVERET_';
@@ -17,7 +17,7 @@ const OPTIONS_BY_VARIABLE: ReadonlyMap<string, StartOption & { readonly name: Op
 
 /**
  * What the environment sets. An empty variable counts as absent. Several values stand in one variable separated
- * by white space: `LEVERET_VHOST='/ orders'`.
+ * by white space, `LEVERET_VHOST='/ orders'`, and where they are JSON in part, by line breaks.
  *
  * @throws CommandError for a variable that starts with `LEVERET_` and is no option: a misspelt one would
  *   otherwise be ignored, and the broker would run with a default nobody wanted
@@ -29,7 +29,8 @@ export function readEnvironment(environment: NodeJS.ProcessEnv): Settings {
     if (isForeign(variable, text)) continue;
     const option = OPTIONS_BY_VARIABLE.get(variable);
     if (option === undefined) throw unknownVariable(variable);
-    const values = isRepeatable(option) ? text.split(/\s+/).filter((value) => value !== '') : [text];
+    const separator = hasJson(option) ? /\s*\n\s*/ : /\s+/;
+    const values = isRepeatable(option) ? text.split(separator).filter((value) => value !== '') : [text];
     if (text.trim() === '' || values.length === 0) continue;
     settings.set(option.name, { source: 'environment', label: variable, values });
   }

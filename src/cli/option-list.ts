@@ -11,15 +11,16 @@ import {
 } from '../lib/limits.js';
 
 /** What a value is; in the configuration file each kind has a JSON type of its own (see config-file.ts). */
-export type OptionKind =
-  | 'integer'
-  | 'duration'
-  | 'size'
-  | 'text'
-  | 'switch'
-  | 'names'
+export type OptionKind = 'integer' | 'duration' | 'size' | 'text' | 'switch' | 'names' | ObjectKind;
+
+/** What is written as objects in the configuration file. */
+export type ObjectKind =
   | 'users'
-  | 'permissions';
+  | 'permissions'
+  | 'topic-permissions'
+  | 'policies'
+  | 'vhost-limits'
+  | 'user-limits';
 
 export interface StartOption {
   readonly name: string;
@@ -89,6 +90,37 @@ export const START_OPTIONS = [
     kind: 'permissions',
     placeholder: 'USER:VHOST:CONFIGURE:WRITE:READ',
     description: 'regular expressions for what a user may configure, write and read',
+  },
+  {
+    name: 'topic-permission',
+    kind: 'topic-permissions',
+    placeholder: 'USER:VHOST:EXCHANGE:WRITE:READ',
+    description:
+      'regular expressions for the routing keys a user may publish and bind with on a topic exchange',
+  },
+  {
+    name: 'policy',
+    kind: 'policies',
+    placeholder: 'VHOST:NAME:PATTERN:JSON[:PRIORITY[:APPLY-TO]]',
+    description: 'policy to add or change: settings for the queues and exchanges whose names match',
+  },
+  {
+    name: 'operator-policy',
+    kind: 'policies',
+    placeholder: 'VHOST:NAME:PATTERN:JSON[:PRIORITY[:APPLY-TO]]',
+    description: 'operator policy to add or change',
+  },
+  {
+    name: 'vhost-limits',
+    kind: 'vhost-limits',
+    placeholder: 'VHOST:JSON',
+    description: 'max-connections and max-queues of a virtual host; -1 for none',
+  },
+  {
+    name: 'user-limits',
+    kind: 'user-limits',
+    placeholder: 'USER:JSON',
+    description: 'max-connections and max-channels of a user; -1 for none',
   },
   {
     name: 'loopback-users',
@@ -180,6 +212,15 @@ export const START_OPTIONS = [
 
 export type OptionName = (typeof START_OPTIONS)[number]['name'];
 
+const OBJECT_KINDS: ReadonlySet<OptionKind> = new Set<ObjectKind>([
+  'users',
+  'permissions',
+  'topic-permissions',
+  'policies',
+  'vhost-limits',
+  'user-limits',
+]);
+
 const BY_NAME: ReadonlyMap<string, StartOption & { readonly name: OptionName }> = new Map(
   START_OPTIONS.map((option) => [option.name, option]),
 );
@@ -190,5 +231,15 @@ export function optionNamed(name: string): (StartOption & { readonly name: Optio
 
 /** Whether an option may be given more than once. */
 export function isRepeatable(option: StartOption): boolean {
-  return option.kind === 'names' || option.kind === 'users' || option.kind === 'permissions';
+  return option.kind === 'names' || isOfObjects(option);
+}
+
+/** Whether the configuration file has objects for it. */
+export function isOfObjects({ kind }: StartOption): boolean {
+  return OBJECT_KINDS.has(kind);
+}
+
+/** Whether its values are JSON in part, which may have spaces in it. */
+export function hasJson({ kind }: StartOption): boolean {
+  return kind === 'policies' || kind === 'vhost-limits' || kind === 'user-limits';
 }

@@ -107,6 +107,20 @@ export function readNames(setting: Setting, maxBytes: number): readonly string[]
   return [...names];
 }
 
+/** Takes a string out of the keys of an object. */
+export function takeText(setting: Setting, fields: Map<string, unknown>, key: string): string {
+  const value = fields.get(key);
+  fields.delete(key);
+  if (typeof value === 'string') return value;
+  refuse(setting, `must have a string as "${key}" in each of its objects`);
+}
+
+/** @param known what its objects have */
+export function refuseOthers(setting: Setting, fields: ReadonlyMap<string, unknown>, known: string): void {
+  for (const key of fields.keys())
+    refuse(setting, `has the unknown key ${quote(key)}; its objects have ${known}`);
+}
+
 /** Text longer than this is cut in messages. */
 const QUOTED_LENGTH_MAX = 60;
 

@@ -17,6 +17,7 @@ import { readConfigFile } from './config-file.js';
 import { readEnvironment } from './environment.js';
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from './log-options.js';
 import type { OptionName } from './option-list.js';
+import { resolvePolicies } from './policy-options.js';
 import {
   firstSetting,
   readChoice,
@@ -115,9 +116,24 @@ function resolveBrokerConfig(
     { virtualHosts, mayBeMore: isStored },
   );
   checkAnonymousUser(order, generation, users.anonymousUser);
+  const userNames = new Set(users.users.map(({ name }) => name));
+  const policies = resolvePolicies(
+    {
+      policy: firstSetting(order, 'policy'),
+      operatorPolicy: firstSetting(order, 'operator-policy'),
+      vhostLimits: firstSetting(order, 'vhost-limits'),
+      userLimits: firstSetting(order, 'user-limits'),
+      topicPermission: firstSetting(order, 'topic-permission'),
+    },
+    {
+      isUser: (name) => isStored || userNames.has(name),
+      isVirtualHost: (name) => isStored || virtualHosts.includes(name),
+    },
+  );
   return {
     ...defaults,
     ...users,
+    ...policies,
     generation,
     virtualHosts,
     defaulted: defaultedOptions(order),

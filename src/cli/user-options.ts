@@ -7,7 +7,7 @@ import {
   type UserConfig,
 } from '../broker/broker-config.js';
 import { SHORT_STRING_BYTES_MAX } from '../lib/limits.js';
-import { quote, readNames, readText, refuse, type Setting } from './setting.js';
+import { quote, readNames, readText, refuse, refuseOthers, type Setting, takeText } from './setting.js';
 
 /** Each undefined when no source sets it. */
 export interface UserSettings {
@@ -218,16 +218,4 @@ function refuseUnknownUser(setting: Setting, name: string): never {
     setting,
     `names the user ${quote(name)}, who is not configured; add it with --user, or say '${NOBODY}'`,
   );
-}
-
-function takeText(setting: Setting, fields: Map<string, unknown>, key: string): string {
-  const value = fields.get(key);
-  fields.delete(key);
-  if (typeof value === 'string') return value;
-  refuse(setting, `must have a string as "${key}" in each of its objects`);
-}
-
-function refuseOthers(setting: Setting, fields: ReadonlyMap<string, unknown>, known: string): void {
-  for (const key of fields.keys())
-    refuse(setting, `has the unknown key ${quote(key)}; its objects have ${known}`);
 }

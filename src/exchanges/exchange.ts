@@ -22,10 +22,10 @@ export class Exchange<D extends Destination> {
   readonly internal: boolean;
   readonly arguments: FieldTable;
   /**
-   * Name of the exchange that gets what this one cannot route, from the argument `alternate-exchange`. It need
-   * not exist (rabbitmq.com/docs/ae).
+   * Name of the exchange that gets what this one cannot route, from the argument `alternate-exchange` or, without one,
+   * from a policy. It need not exist (rabbitmq.com/docs/ae).
    */
-  readonly alternateExchange: string | undefined;
+  alternateExchange: string | undefined;
   /** Answers where a message goes; only this class adds bindings to it and removes them. */
   readonly matcher: BindingMatcher<D>;
   /** By destination, then by binding key and arguments: a destination goes without a look at other bindings. */

@@ -47,11 +47,6 @@ export class RingBuffer<T> {
     return item;
   }
 
-  /** From the first to the last; not to be changed meanwhile. */
-  *[Symbol.iterator](): IterableIterator<T> {
-    for (let i = 0; i < this.count; i++) yield this.slots[(this.head + i) & (this.slots.length - 1)] as T;
-  }
-
   /** Removes the first occurrence of `item`, keeping the order of the rest. Linear. */
   remove(item: T): boolean {
     const mask = this.slots.length - 1;
@@ -65,6 +60,12 @@ export class RingBuffer<T> {
       return true;
     }
     return false;
+  }
+
+  /** From the first to the last; nothing may be added or removed meanwhile. */
+  *[Symbol.iterator](): IterableIterator<T> {
+    const mask = this.slots.length - 1;
+    for (let i = 0; i < this.count; i++) yield this.slots[(this.head + i) & mask] as T;
   }
 
   private grow(): void {

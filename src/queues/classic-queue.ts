@@ -6,7 +6,7 @@ import { accessRefused, preconditionFailed } from '../amqp/errors.js';
 import { IMAGE_PRIORITY } from '../amqp/message-image.js';
 import type { MessageLog } from '../store/message-log.js';
 import { CompetingQueue } from './competing-queue.js';
-import { LengthLimit } from './length-limit.js';
+import { isLimited } from './length-limit.js';
 import { PriorityIndex } from './priority-index.js';
 import type { Consumer, QueueHost, QueueProperties } from './queue.js';
 import { QueueIndex } from './queue-index.js';
@@ -14,24 +14,28 @@ import type { HandOut, ReadyIndex } from './ready-index.js';
 
 export class ClassicQueue extends CompetingQueue {
   readonly typeName = 'classic';
-  readonly recoversByMessage: boolean;
   readonly persistsAll = false;
   readonly supportsGlobalPrefetch = true;
   readonly unlimitedPrefetch = 0;
 
   constructor(properties: QueueProperties, virtualHostName: string, log: MessageLog, host: QueueHost) {
-    const limit = LengthLimit.of(properties.settings, log);
-    const index = indexFor(properties, limit, log);
-    super(properties, { virtualHostName, log, host, limit, index, yieldsToHigher: false });
-    const hasPriorities = properties.settings.maxPriority !== undefined;
-    this.recoversByMessage = limit !== undefined || hasPriorities;
-    if (hasPriorities) this.isPlain = false;
+    super(properties, {
+      virtualHostName,
+      log,
+      host,
+      index: indexFor(properties, log),
+      yieldsToHigher: false,
+    });
+  }
+
+  get recoversByMessage(): boolean {
+    return this.rules.limit !== undefined || this.settings.maxPriority !== undefined;
   }
 
   requeue(position: number, sequence: number): void {
     // What is returned to a deleted queue is dropped (RabbitMQ).
     if (this.isDeleted) return this.acknowledge(position, sequence);
-    if (this.limit?.countsBytes === true && !this.log.isReadable(position)) {
+    if (this.rules.limit?.countsBytes === true && !this.log.isReadable(position)) {
       return this.log.fetch(position, () => this.requeue(position, sequence));
     }
     this.unackedCount--;
@@ -69,7 +73,7 @@ export class ClassicQueue extends CompetingQueue {
   }
 
   protected refuses(position: number): boolean {
-    const { limit } = this;
+    const { limit } = this.rules;
     if (limit === undefined || limit.dropsHead || limit.hasRoomFor(position, this.index.length)) return false;
     if (limit.deadLettersRejected) this.die(position, 'maxlen');
     else this.letGo(position);
@@ -83,11 +87,7 @@ export class ClassicQueue extends CompetingQueue {
   }
 }
 
-function indexFor(
-  { settings, durable }: QueueProperties,
-  limit: LengthLimit | undefined,
-  log: MessageLog,
-): ReadyIndex {
+function indexFor({ settings, durable }: QueueProperties, log: MessageLog): ReadyIndex {
   if (settings.maxPriority !== undefined) return new PriorityIndex(settings.maxPriority);
-  return new QueueIndex(durable && limit === undefined ? log : undefined);
+  return new QueueIndex(durable && !isLimited(settings) ? log : undefined);
 }

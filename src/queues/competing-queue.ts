@@ -14,13 +14,11 @@
  * writes waits in the transports like everything else.
  */
 import type { FieldTable } from '../amqp/field-table.js';
-import { IMAGE_DEADLINE_MS } from '../amqp/message-image.js';
 import { QUEUE_RUN_MESSAGES_MAX } from '../lib/limits.js';
 import type { MessageLog } from '../store/message-log.js';
 import type { ColdRun } from './cold-run.js';
 import { ConsumerList } from './consumer-list.js';
-import type { LengthLimit } from './length-limit.js';
-import { MessageExpiry } from './message-expiry.js';
+import type { TtlEra } from './message-expiry.js';
 import type {
   Consumer,
   DeadLetterReason,
@@ -33,6 +31,7 @@ import type {
 } from './queue.js';
 import type { QueueSettings, QueueType } from './queue-arguments.js';
 import { QueueLease } from './queue-lease.js';
+import { QueueRules } from './queue-rules.js';
 import { ReadyHead } from './ready-head.js';
 import type { HandOut, ReadyIndex } from './ready-index.js';
 import { SingleActive } from './single-active.js';
@@ -45,7 +44,6 @@ export interface CompetingQueueParts {
   readonly log: MessageLog;
   readonly host: QueueHost;
   readonly index: ReadyIndex;
-  readonly limit: LengthLimit | undefined;
   /** Of consumers of which one is served: whether it makes room for one of a higher priority. */
   readonly yieldsToHigher: boolean;
 }
@@ -53,7 +51,7 @@ export interface CompetingQueueParts {
 export abstract class CompetingQueue implements Queue {
   abstract readonly typeName: QueueType;
   /** What is limited or ordered by what messages hold cannot take them as runs. */
-  abstract readonly recoversByMessage: boolean;
+  abstract get recoversByMessage(): boolean;
   abstract readonly persistsAll: boolean;
   abstract readonly supportsGlobalPrefetch: boolean;
   abstract readonly unlimitedPrefetch: number;
@@ -63,7 +61,7 @@ export abstract class CompetingQueue implements Queue {
   readonly autoDelete: boolean;
   readonly exclusiveOwner: object | undefined;
   readonly arguments: FieldTable;
-  readonly settings: QueueSettings;
+  settings: QueueSettings;
   isDeleted = false;
   isScheduled = false;
   purgeMark: PurgeMark | undefined;
@@ -79,19 +77,16 @@ export abstract class CompetingQueue implements Queue {
   protected readonly head: ReadyHead;
   protected readonly consumers = new ConsumerList();
   protected readonly single: SingleActive | undefined;
-  protected readonly lease: QueueLease | undefined;
+  protected lease: QueueLease | undefined;
   protected unackedCount = 0;
 
   /** Whether a message may join without a look at it. */
   protected isPlain: boolean;
-  protected readonly limit: LengthLimit | undefined;
-  protected readonly messageTtlMs: number;
-  /** Made for the first message that can expire: until then nothing looks at deadlines. */
-  protected expiry: MessageExpiry | undefined;
+  protected readonly rules: QueueRules;
 
   constructor(properties: QueueProperties, parts: CompetingQueueParts) {
     const { settings } = properties;
-    const { log, host, index, limit } = parts;
+    const { log, host, index } = parts;
     this.id = properties.id;
     this.name = properties.name;
     this.durable = properties.durable;
@@ -102,22 +97,21 @@ export abstract class CompetingQueue implements Queue {
     this.place = `queue '${properties.name}' in vhost '${parts.virtualHostName}'`;
     this.log = log;
     this.host = host;
-    this.limit = limit;
     this.index = index;
     this.head = new ReadyHead(this, index, log);
     const { singleActiveConsumer } = settings;
     this.single = singleActiveConsumer ? new SingleActive(this.consumers, parts.yieldsToHigher) : undefined;
-    this.messageTtlMs = settings.messageTtlMs ?? Number.POSITIVE_INFINITY;
-    this.isPlain = limit === undefined && settings.messageTtlMs === undefined;
-    this.lease =
-      settings.expiresMs === undefined
-        ? undefined
-        : new QueueLease(
-            host.clock,
-            settings.expiresMs,
-            () => this.consumers.size === 0,
-            () => host.leaseExpired(this),
-          );
+    this.rules = new QueueRules({
+      queueId: this.id,
+      settings,
+      index,
+      head: this.head,
+      log,
+      clock: host.clock,
+      drop: (reason) => this.die(this.take(), reason),
+    });
+    this.isPlain = this.isPlainNow();
+    this.lease = this.newLease();
   }
 
   abstract requeue(position: number, sequence: number, isAbandoned?: boolean): void;
@@ -130,6 +124,25 @@ export abstract class CompetingQueue implements Queue {
   /** Whether the queue is too full for a message; if so, the message has been dealt with. */
   protected abstract refuses(position: number): boolean;
 
+  get ttlEras(): readonly TtlEra[] {
+    return this.rules.expiry.eras;
+  }
+
+  set ttlEras(eras: readonly TtlEra[]) {
+    this.rules.expiry.eras = eras;
+  }
+
+  applySettings(settings: QueueSettings): void {
+    this.catchUp();
+    const { expiresMs } = this.settings;
+    this.settings = settings;
+    this.rules.change(settings, this.index.length + this.heldCount > 0);
+    this.isPlain = this.isPlainNow();
+    if (settings.expiresMs === expiresMs) return;
+    this.lease?.stop();
+    this.lease = this.newLease();
+  }
+
   publish(position: number, ownDeadlineMs: number = Number.POSITIVE_INFINITY): boolean {
     if (!this.isPlain || ownDeadlineMs !== Number.POSITIVE_INFINITY) {
       return this.admit(position, ownDeadlineMs, this.priorityOf(position));
@@ -140,8 +153,9 @@ export abstract class CompetingQueue implements Queue {
   }
 
   run(): boolean {
-    const { index } = this;
-    if (this.expiry !== undefined) this.dropExpired();
+    const { index, rules } = this;
+    if (rules.limit !== undefined) this.enforceLimit();
+    if (rules.expires) rules.dropExpired();
     for (let budget = QUEUE_RUN_MESSAGES_MAX; index.length > 0; budget--) {
       const consumer = this.nextConsumer();
       if (consumer === undefined || !this.head.isReadable() || index.length === 0) break;
@@ -150,7 +164,7 @@ export abstract class CompetingQueue implements Queue {
         return true;
       }
       this.handOut(consumer);
-      if (this.expiry !== undefined) this.dropExpired();
+      if (rules.expires) rules.dropExpired();
     }
     this.head.readAhead();
     return false;
@@ -165,7 +179,7 @@ export abstract class CompetingQueue implements Queue {
     this.lastSequence = this.index.lastSequence;
     this.lastRedelivered = this.index.lastRedelivered;
     this.lastDeliveryCount = this.index.lastDeliveryCount;
-    if (this.expiry !== undefined) this.dropExpired();
+    if (this.rules.expires) this.rules.dropExpired();
     return position;
   }
 
@@ -218,8 +232,7 @@ export abstract class CompetingQueue implements Queue {
       (position) => (isMarked ? this.log.release(position) : this.letGo(position)),
       (run) => this.log.releaseRun(run, isNoted ? this.id : undefined),
     );
-    this.limit?.clear();
-    this.expiry?.stop();
+    this.rules.clear();
     return count;
   }
 
@@ -245,12 +258,12 @@ export abstract class CompetingQueue implements Queue {
 
   recoverRun(run: ColdRun, handOut: HandOut): void {
     this.index.recoverRun(run, handOut);
-    this.expiry ??= this.messageTtlMs === Number.POSITIVE_INFINITY ? undefined : this.newExpiry();
+    this.rules.expires ||= this.rules.expiry.isForAll;
   }
 
   stop(): void {
     this.lease?.stop();
-    this.expiry?.stop();
+    this.rules.expiry.stop();
   }
 
   isHeadReadable(): boolean {
@@ -293,46 +306,45 @@ export abstract class CompetingQueue implements Queue {
     this.catchUp();
     if (this.refuses(position)) return false;
     this.index.push(position, priority);
-    this.limit?.add(position);
-    if (this.messageTtlMs !== Number.POSITIVE_INFINITY || ownDeadlineMs !== Number.POSITIVE_INFINITY) {
-      this.expiry ??= this.newExpiry();
-    }
+    const { rules } = this;
+    rules.limit?.add(position);
+    if (rules.expiry.isForAll || ownDeadlineMs !== Number.POSITIVE_INFINITY) rules.expires = true;
     // What a consumer takes at once is neither one too many nor too late, be its time to live zero.
     for (let taker = this.nextConsumer(); taker !== undefined; taker = this.nextConsumer()) {
       if (!this.head.isReadable() || this.index.length === 0) break;
       this.handOut(taker);
       if (this.index.length === 0) return true;
     }
-    if (this.limit !== undefined) this.enforceLimit();
-    if (this.expiry !== undefined) this.dropExpired();
+    if (rules.limit !== undefined) this.enforceLimit();
+    if (rules.expires) rules.dropExpired();
     return true;
   }
 
   /** A message has come back: it may be one too many, or too late. */
   protected settleReturn(position: number): void {
     if (this.consumers.size > 0) this.host.scheduleRun(this);
-    if (this.limit !== undefined) {
-      this.limit.add(position);
+    const { rules } = this;
+    if (rules.limit !== undefined) {
+      rules.limit.add(position);
       this.enforceLimit();
     }
     // Unacked messages do not expire, but one that comes back late does so at once (rabbitmq.com/docs/ttl).
-    if (this.expiry !== undefined) this.dropExpired();
+    if (rules.expires) rules.dropExpired();
   }
 
   /** A message is there again after a restart: it counts toward the limit, and may expire. */
   protected settleRecovery(position: number): void {
-    this.limit?.add(position);
+    this.rules.limit?.add(position);
     // What cannot be read now has no deadline of its own: its hint says so.
-    const mayExpire = this.log.isReadable(position)
-      ? this.mayExpire(position)
-      : this.messageTtlMs !== Number.POSITIVE_INFINITY;
-    this.expiry ??= mayExpire ? this.newExpiry() : undefined;
+    const { expiry } = this.rules;
+    this.rules.expires ||= this.log.isReadable(position) ? expiry.mayExpire(position) : expiry.isForAll;
   }
 
   /** Makes the deliveries that are due, and drops what has expired. */
   protected catchUp(): void {
     for (let hasMore = this.isScheduled; hasMore; ) hasMore = this.run();
-    if (this.expiry !== undefined) this.dropExpired();
+    if (this.rules.limit !== undefined) this.enforceLimit();
+    if (this.rules.expires) this.rules.dropExpired();
   }
 
   protected handOut(consumer: Consumer): void {
@@ -347,40 +359,18 @@ export abstract class CompetingQueue implements Queue {
 
   protected take(): number {
     const position = this.index.shift();
-    if (this.limit !== undefined) this.limit.remove(position);
+    const { limit } = this.rules;
+    if (limit !== undefined) limit.remove(position);
     return position;
   }
 
-  /** rabbitmq.com/docs/maxlength: the oldest ready messages make room; with priorities, those of the highest. */
+  /** The limit may be exceeded. */
   protected enforceLimit(): void {
-    const limit = this.limit!;
-    if (!limit.dropsHead) return;
-    while (limit.isExceededBy(this.index.length)) {
-      if (limit.countsBytes && !this.head.isReadable()) return;
-      this.drop('maxlen');
-    }
+    this.rules.dropOverLimit();
   }
 
   private nextConsumer(): Consumer | undefined {
     return this.single === undefined ? this.consumers.next() : this.single.next();
-  }
-
-  /** rabbitmq.com/docs/ttl: messages expire at the head; what waits behind a live head waits on. */
-  private dropExpired(): void {
-    const { index } = this;
-    if (index.length === 0) return;
-    const expiry = this.expiry!;
-    const nowMs = this.host.clock.nowMs();
-    while (this.head.isReadable() && index.length > 0) {
-      const deadlineMs = expiry.deadlineOf(index.peek());
-      if (deadlineMs > nowMs) return expiry.watch(deadlineMs);
-      this.drop('expired');
-    }
-  }
-
-  /** The head dies. */
-  private drop(reason: DeadLetterReason): void {
-    this.die(this.take(), reason);
   }
 
   /** A message that is neither ready nor unacked any more dies. */
@@ -388,13 +378,16 @@ export abstract class CompetingQueue implements Queue {
     this.host.deadLetter(this, position, reason);
   }
 
-  private mayExpire(position: number): boolean {
-    if (this.messageTtlMs !== Number.POSITIVE_INFINITY) return true;
-    const image = this.log.payloadOffset(position);
-    return this.log.segmentOf(position).view.getFloat64(image + IMAGE_DEADLINE_MS, true) !== Infinity;
+  private isPlainNow(): boolean {
+    const { messageTtlMs, maxPriority } = this.settings;
+    const isUnlimited = this.rules.limit === undefined && messageTtlMs === undefined;
+    return isUnlimited && maxPriority === undefined && !this.isDeleted;
   }
 
-  private newExpiry(): MessageExpiry {
-    return new MessageExpiry(this.log, this.host.clock, this.messageTtlMs, () => this.dropExpired());
+  private newLease(): QueueLease | undefined {
+    const { expiresMs } = this.settings;
+    if (expiresMs === undefined) return undefined;
+    const isUnused = (): boolean => this.consumers.size === 0;
+    return new QueueLease(this.host.clock, expiresMs, isUnused, () => this.host.leaseExpired(this));
   }
 }

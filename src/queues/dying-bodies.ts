@@ -2,23 +2,24 @@
  * The messages that died in a queue and stay with it until they are safe elsewhere (the dead-letter strategy
  * at-least-once): how many, and how many bytes of bodies. When one goes it may have left memory, so its size is kept.
  */
-import type { LengthLimit } from './length-limit.js';
+import type { MessageLog } from '../store/message-log.js';
+import { bodySizeOf } from './length-limit.js';
 
 export class DyingBodies {
   length = 0;
   bytes = 0;
-  private readonly limit: LengthLimit | undefined;
+  private readonly log: MessageLog;
   private readonly sizes = new Map<number, number>();
 
-  /** @param limit of the queue: whether it counts bytes */
-  constructor(limit: LengthLimit | undefined) {
-    this.limit = limit;
+  constructor(log: MessageLog) {
+    this.log = log;
   }
 
-  add(position: number): void {
+  /** @param countsBytes whether the limit of the queue does: then the message can be read */
+  add(position: number, countsBytes: boolean): void {
     this.length++;
-    if (this.limit?.countsBytes !== true) return;
-    const size = this.limit.bodySizeOf(position);
+    if (!countsBytes) return;
+    const size = bodySizeOf(this.log, position);
     this.sizes.set(position, size);
     this.bytes += size;
   }

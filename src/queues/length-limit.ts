@@ -25,10 +25,9 @@ export class LengthLimit {
     this.deadLettersRejected = overflow === 'reject-publish-dlx';
   }
 
-  /** The limit that the arguments of a queue set, if they set one. */
+  /** The limit that the settings of a queue have, if they have one. */
   static of(settings: QueueSettings, log: MessageLog): LengthLimit | undefined {
-    const isLimited = settings.maxLength !== undefined || settings.maxLengthBytes !== undefined;
-    return isLimited ? new LengthLimit(log, settings) : undefined;
+    return isLimited(settings) ? new LengthLimit(log, settings) : undefined;
   }
 
   /** Whether the sizes of bodies count: then a record must be readable to be added or removed. */
@@ -38,12 +37,22 @@ export class LengthLimit {
 
   /** A message became ready. */
   add(position: number): void {
-    if (this.countsBytes) this.readyBytes += this.bodySizeOf(position);
+    if (this.countsBytes) this.readyBytes += bodySizeOf(this.log, position);
   }
 
   /** A message is not ready any more. */
   remove(position: number): void {
-    if (this.countsBytes) this.readyBytes -= this.bodySizeOf(position);
+    if (this.countsBytes) this.readyBytes -= bodySizeOf(this.log, position);
+  }
+
+  /** Bytes that were counted apart: those of messages that were ready before the limit. */
+  addBytes(byteCount: number): void {
+    this.readyBytes += byteCount;
+  }
+
+  /** Goes on with what another limit of the same queue has counted. */
+  takeOver(previous: LengthLimit): void {
+    this.readyBytes = previous.readyBytes;
   }
 
   /** No message is ready any more. */
@@ -65,14 +74,17 @@ export class LengthLimit {
   /** Whether one more message fits behind `length` ready ones. */
   hasRoomFor(position: number, length: number): boolean {
     if (length >= this.maxLength) return false;
-    return !this.countsBytes || this.readyBytes + this.bodySizeOf(position) <= this.maxBytes;
+    return !this.countsBytes || this.readyBytes + bodySizeOf(this.log, position) <= this.maxBytes;
   }
+}
 
-  bodySizeOf(position: number): number {
-    return this.log
-      .segmentOf(position)
-      .view.getUint32(this.log.payloadOffset(position) + IMAGE_BODY_SIZE, true);
-  }
+export function isLimited({ maxLength, maxLengthBytes }: QueueSettings): boolean {
+  return maxLength !== undefined || maxLengthBytes !== undefined;
+}
+
+/** Bytes of the body of a message that can be read. */
+export function bodySizeOf(log: MessageLog, position: number): number {
+  return log.segmentOf(position).view.getUint32(log.payloadOffset(position) + IMAGE_BODY_SIZE, true);
 }
 
 /** A quorum queue that was full takes messages again below 80 % of its limit (RabbitMQ). */

@@ -50,6 +50,11 @@ export class NumberedPositions {
     return this.numbers[(this.head + index) & (this.positions.length - 1)]!;
   }
 
+  /** The positions of all entries. */
+  all(): Float64Array {
+    return Float64Array.from({ length: this.count }, (_entry, i) => this.positionAt(i));
+  }
+
   private resize(capacity: number): void {
     const positions = new Float64Array(capacity);
     const numbers = new Float64Array(capacity);

@@ -2,6 +2,7 @@
  * Ready messages by priority (rabbitmq.com/docs/priority): one index for each level from 0 to the queue's highest,
  * the highest first, first in first out within a level. A message above the highest level counts as the highest.
  */
+import type { ColdRun } from './cold-run.js';
 import { QueueIndex } from './queue-index.js';
 import type { HandOut, PeekVisitor, ReadyIndex } from './ready-index.js';
 
@@ -78,6 +79,10 @@ export class PriorityIndex implements ReadyIndex {
 
   get nextRun(): undefined {
     return undefined;
+  }
+
+  *stretches(): IterableIterator<Float64Array | ColdRun> {
+    for (const level of this.levels) if (level !== undefined) yield* level.stretches();
   }
 
   peekBehindHead(): number {

@@ -157,6 +157,19 @@ export class QueueIndex implements ReadyIndex {
     return next instanceof Float64Array ? next[0]! : next.first;
   }
 
+  *stretches(): IterableIterator<Float64Array | ColdRun> {
+    yield this.returned.all();
+    if (this.freshCount === 0) return;
+    const isTailOnly = this.head === this.tail;
+    yield this.head.subarray(this.headEntry, isTailOnly ? this.tailEntry : this.head.length);
+    // What has been seen must not grow any more.
+    this.growingRun = undefined;
+    yield* this.cold;
+    for (const chunk of this.packed) yield unpacked(chunk);
+    yield* this.loose;
+    if (!isTailOnly) yield this.tail.subarray(0, this.tailEntry);
+  }
+
   warm(run: ColdRun, positions: Float64Array): boolean {
     if (this.cold.peek() !== run) return false;
     const lost = run.count - positions.length;

@@ -9,6 +9,7 @@
 import type { FieldTable } from '../amqp/field-table.js';
 import type { Clock } from '../lib/clock.js';
 import type { ColdRun } from './cold-run.js';
+import type { TtlEra } from './message-expiry.js';
 import type { QueueSettings, QueueType } from './queue-arguments.js';
 import type { HandOut } from './ready-index.js';
 
@@ -44,7 +45,7 @@ export interface QueueProperties {
   /** The connection that owns an exclusive queue. */
   readonly exclusiveOwner: object | undefined;
   readonly arguments: FieldTable;
-  /** What the arguments say. */
+  /** What the arguments say, and the policies. */
   readonly settings: QueueSettings;
 }
 
@@ -75,7 +76,11 @@ export interface Queue extends QueueProperties {
   readonly supportsGlobalPrefetch: boolean;
   /** Unacked deliveries that a consumer without a prefetch may hold; 0 is unlimited. */
   readonly unlimitedPrefetch: number;
+  /** Until when messages got another time to live than they do now; another array after each change. */
+  ttlEras: readonly TtlEra[];
 
+  /** A policy changed what holds for the queue: from now on it is this, for what is in the queue too. */
+  applySettings(settings: QueueSettings): void;
   /**
    * Offers a message. Takes over one reference of `position` in any case.
    * @param deadlineMs when the message expires by its own expiration; Infinity, or absent, without one

@@ -92,6 +92,11 @@ export class QuorumIndex implements ReadyIndex {
     return this.fresh.nextRun;
   }
 
+  *stretches(): IterableIterator<Float64Array | ColdRun> {
+    yield this.returned.all();
+    yield* this.fresh.stretches();
+  }
+
   peekBehindHead(): number {
     return this.fresh.peekBehindHead();
   }

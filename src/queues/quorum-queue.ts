@@ -15,10 +15,10 @@ import type { MessageLog } from '../store/message-log.js';
 import type { Cooler } from './cold-run.js';
 import { CompetingQueue } from './competing-queue.js';
 import { DyingBodies } from './dying-bodies.js';
-import { LengthLimit } from './length-limit.js';
+import { isLimited } from './length-limit.js';
 import { PriorityIndex } from './priority-index.js';
 import type { Consumer, DeadLetterReason, QueueHost, QueueProperties } from './queue.js';
-import { keepsDeadLetters } from './queue-arguments.js';
+import { keepsDeadLetters, type QueueSettings } from './queue-arguments.js';
 import { QueueIndex } from './queue-index.js';
 import { QuorumIndex } from './quorum-index.js';
 import type { QuorumRules } from './quorum-rules.js';
@@ -40,17 +40,20 @@ const STRICT_PRIORITY_MAX = 31;
 
 export class QuorumQueue extends CompetingQueue {
   readonly typeName = 'quorum';
-  readonly recoversByMessage: boolean;
   readonly persistsAll = true;
   readonly supportsGlobalPrefetch = false;
   readonly unlimitedPrefetch = QUORUM_UNACKED_MAX;
   declare protected readonly index: QuorumIndex;
   private readonly ordinaryPriorityMax: number;
-  private readonly deliveryLimit: number;
+  private readonly generation: QuorumRules;
+  /** Where messages go to the back they are not in the order of the log, by which it finds them again. */
+  private readonly mayGoToBack: boolean;
+  /** Infinity is without limit. */
+  private deliveryLimit: number;
   /** x-overflow reject-publish: the limit was exceeded, and what comes is refused. */
   private isRefusing = false;
   /** What died and is not safe elsewhere, for the strategy at-least-once. */
-  private readonly dying: DyingBodies | undefined;
+  private dying: DyingBodies | undefined;
   /** Recovered past the delivery limit: they die once the broker is there. */
   private overdue: number[] | undefined;
 
@@ -59,27 +62,35 @@ export class QuorumQueue extends CompetingQueue {
     virtualHostName: string,
     log: MessageLog,
     host: QueueHost,
-    rules: QuorumRules,
+    generation: QuorumRules,
   ) {
     const { settings } = properties;
-    const limit = LengthLimit.of(settings, log);
-    const deliveryLimit = settings.deliveryLimit ?? rules.deliveryLimitDefault;
+    const deliveryLimit = deliveryLimitOf(settings, generation);
     // Where messages go to the back they are not in the order of the log, by which it finds them again.
-    const isLimited = deliveryLimit >= 0 && deliveryLimit !== Number.POSITIVE_INFINITY;
-    const cooler = limit === undefined && isLimited ? log : undefined;
-    const index = new QuorumIndex(freshIndexFor(rules, cooler));
-    super(properties, {
-      virtualHostName,
-      log,
-      host,
-      limit,
-      index,
-      yieldsToHigher: rules.singleActiveFollowsPriority,
-    });
-    this.recoversByMessage = limit !== undefined || rules.priorities === 'strict';
-    this.ordinaryPriorityMax = ORDINARY_PRIORITY_MAX[rules.priorities];
-    this.deliveryLimit = isLimited ? deliveryLimit : Number.POSITIVE_INFINITY;
-    this.dying = keepsDeadLetters(settings) ? new DyingBodies(limit) : undefined;
+    const isCoolable = !isLimited(settings) && deliveryLimit !== Number.POSITIVE_INFINITY;
+    const index = new QuorumIndex(freshIndexFor(generation, isCoolable ? log : undefined));
+    const yieldsToHigher = generation.singleActiveFollowsPriority;
+    super(properties, { virtualHostName, log, host, index, yieldsToHigher });
+    this.generation = generation;
+    this.mayGoToBack = !isCoolable;
+    this.ordinaryPriorityMax = ORDINARY_PRIORITY_MAX[generation.priorities];
+    this.deliveryLimit = deliveryLimit;
+    this.dying = keepsDeadLetters(settings) ? new DyingBodies(log) : undefined;
+  }
+
+  get recoversByMessage(): boolean {
+    return this.rules.limit !== undefined || this.generation.priorities === 'strict';
+  }
+
+  override applySettings(settings: QueueSettings): void {
+    this.deliveryLimit = deliveryLimitOf(settings, this.generation);
+    // What died before goes as it was to go; and as long as some of it waits, the rest does too.
+    if (keepsDeadLetters(settings)) this.dying ??= new DyingBodies(this.log);
+    else if (this.dying?.length === 0) this.dying = undefined;
+    super.applySettings(settings);
+    if (this.rules.limit?.dropsHead === false) this.enforceLimit();
+    else this.isRefusing = false;
+    this.tryResume();
   }
 
   override publish(position: number, ownDeadlineMs: number = Number.POSITIVE_INFINITY): boolean {
@@ -113,7 +124,7 @@ export class QuorumQueue extends CompetingQueue {
       this.die(position, 'delivery_limit');
     } else {
       // RabbitMQ, "Repeated Requeues": without a limit what is given back goes to the back.
-      const isToBack = this.deliveryLimit === Number.POSITIVE_INFINITY && !isAbandoned;
+      const isToBack = this.mayGoToBack && this.deliveryLimit === Number.POSITIVE_INFINITY && !isAbandoned;
       if (isToBack) this.index.restoreToBack(position, deliveryCount);
       else this.index.restore(position, deliveryCount);
       this.settleReturn(position);
@@ -173,7 +184,7 @@ export class QuorumQueue extends CompetingQueue {
     if (returnCount > 0) this.index.restore(position, returnCount);
     else this.index.recover(position, handOut, this.priorityOf(position));
     this.settleRecovery(position);
-    if (this.limit?.dropsHead === false) this.enforceLimit();
+    if (this.rules.limit?.dropsHead === false) this.enforceLimit();
   }
 
   protected refuses(position: number): boolean {
@@ -182,7 +193,7 @@ export class QuorumQueue extends CompetingQueue {
   }
 
   protected override enforceLimit(): void {
-    const limit = this.limit!;
+    const limit = this.rules.limit!;
     if (limit.dropsHead) return super.enforceLimit();
     if (limit.isExceededBy(this.countedLength, this.dyingBytes)) this.isRefusing = true;
   }
@@ -206,9 +217,9 @@ export class QuorumQueue extends CompetingQueue {
   }
 
   protected override die(position: number, reason: DeadLetterReason): void {
-    this.dying?.add(position);
+    this.dying?.add(position, this.rules.limit?.countsBytes === true);
     super.die(position, reason);
-    if (this.limit?.dropsHead === false) this.enforceLimit();
+    if (this.rules.limit?.dropsHead === false) this.enforceLimit();
   }
 
   protected override get heldCount(): number {
@@ -228,7 +239,7 @@ export class QuorumQueue extends CompetingQueue {
 
   private tryResume(): void {
     if (!this.isRefusing) return;
-    if (this.limit!.isWellBelow(this.countedLength, this.dyingBytes)) this.isRefusing = false;
+    if (this.rules.limit!.isWellBelow(this.countedLength, this.dyingBytes)) this.isRefusing = false;
   }
 
   /** Messages that count toward the limit: the ready ones, and those that died. */
@@ -242,7 +253,7 @@ export class QuorumQueue extends CompetingQueue {
 
   /** Whether the size of its body will be asked for, and it has left memory. */
   private mustRead(position: number): boolean {
-    return this.limit?.countsBytes === true && !this.log.isReadable(position);
+    return this.rules.limit?.countsBytes === true && !this.log.isReadable(position);
   }
 
   protected priorityOf(position: number): number {
@@ -259,4 +270,9 @@ export class QuorumQueue extends CompetingQueue {
 function freshIndexFor({ priorities }: QuorumRules, cooler: Cooler | undefined): ReadyIndex {
   if (priorities === 'none') return new QueueIndex(cooler);
   return priorities === 'two-levels' ? new TwoLevelIndex(cooler) : new PriorityIndex(STRICT_PRIORITY_MAX);
+}
+
+function deliveryLimitOf({ deliveryLimit }: QueueSettings, generation: QuorumRules): number {
+  const limit = deliveryLimit ?? generation.deliveryLimitDefault;
+  return limit < 0 ? Number.POSITIVE_INFINITY : limit;
 }

@@ -23,6 +23,8 @@ export class ReadyHead {
   /** The run whose positions the log is looking for, and who waits for them. */
   private warming: ColdRun | undefined;
   private waiting: (() => void)[] = [];
+  /** Set while nothing may be taken: whoever waits for that to end. */
+  private held: (() => void)[] | undefined;
 
   constructor(owner: ReadyHeadOwner, index: ReadyIndex, log: MessageLog) {
     this.owner = owner;
@@ -33,6 +35,7 @@ export class ReadyHead {
   /** Whether it can be read now, or there is none; if not, it is read in and its owner is told. */
   isReadable(): boolean {
     const { index, log } = this;
+    if (this.held !== undefined) return false;
     while (index.length > 0) {
       const position = index.peek();
       if (position < 0 || !log.isReadable(position)) {
@@ -47,6 +50,10 @@ export class ReadyHead {
 
   /** Reads it in; calls back when it can be read, or there is none any more. */
   fetch(onReadable: () => void): void {
+    if (this.held !== undefined) {
+      this.held.push(() => this.fetch(onReadable));
+      return;
+    }
     const run = this.index.coldHead;
     if (run !== undefined) return this.warm(run, () => this.fetch(onReadable));
     const position = this.index.peek();
@@ -57,6 +64,20 @@ export class ReadyHead {
       this.log.release(position);
       onReadable();
     });
+  }
+
+  /** Nothing may be taken for a while: it cannot be read, whatever it is. */
+  hold(): void {
+    this.held ??= [];
+  }
+
+  /** The end of `hold`. */
+  letGo(): void {
+    const { held } = this;
+    if (held === undefined) return;
+    this.held = undefined;
+    for (const resume of held) resume();
+    this.owner.onHeadReadable();
   }
 
   /** It is being read: what a deep queue is about to need comes into memory. */

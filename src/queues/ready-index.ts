@@ -39,6 +39,8 @@ export interface ReadyIndex {
   readonly coldHead: ColdRun | undefined;
   /** The run behind what is at the head: to be warmed ahead of its reader. */
   readonly nextRun: ColdRun | undefined;
+  /** Every entry, in no particular order. The arrays are the caller's to read, until something is taken. */
+  stretches(): Iterable<Float64Array | ColdRun>;
   /** A position behind those at the head, or -1. */
   peekBehindHead(): number;
   /**

@@ -37,6 +37,11 @@ export class ReturnedMessages {
     positions[child] = position;
   }
 
+  /** The positions of all entries, in no order. */
+  all(): Float64Array {
+    return this.positions.slice(0, this.count);
+  }
+
   /** Takes the entry with the lowest sequence number and returns its position; there must be one. */
   shift(): number {
     const { sequences, positions } = this;

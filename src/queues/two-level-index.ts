@@ -119,6 +119,11 @@ export class TwoLevelIndex implements ReadyIndex, Cooler {
     return this.normal.nextRun;
   }
 
+  *stretches(): IterableIterator<Float64Array | ColdRun> {
+    yield this.high.all();
+    yield* this.normal.stretches();
+  }
+
   peekBehindHead(): number {
     return this.normal.peekBehindHead();
   }

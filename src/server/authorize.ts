@@ -2,6 +2,7 @@
 
 import { accessRefused } from '../amqp/errors.js';
 import type { Access } from '../auth/auth-backend.js';
+import type { BrokerExchange } from '../broker/router.js';
 import type { ConnectionContext } from './connection-context.js';
 
 /**
@@ -33,4 +34,23 @@ export function authorize(
   throw accessRefused(
     `${access} access to ${kind} '${checkedName}' in vhost '${virtualHost.name}' refused for user '${user.name}'`,
   );
+}
+
+/**
+ * The second look, at the routing key, of what is allowed on a topic exchange
+ * (rabbitmq.com/docs/access-control#topic-authorisation). An exchange that does not exist is found out elsewhere.
+ * @throws AmqpError 403
+ */
+export function authorizeTopic(
+  context: ConnectionContext,
+  access: 'write' | 'read',
+  exchange: BrokerExchange | undefined,
+  routingKey: string,
+): void {
+  const { users } = context.broker;
+  if (users.topicPermissionCount === 0 || exchange?.typeName !== 'topic') return;
+  const { user, virtualHost } = context;
+  if (users.isTopicAllowed(user.name, virtualHost.name, exchange.name, access, routingKey)) return;
+  const topic = `'${routingKey}' in exchange '${exchange.name}' in vhost '${virtualHost.name}'`;
+  throw accessRefused(`${access} access to topic ${topic} refused for user '${user.name}'`);
 }

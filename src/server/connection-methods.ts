@@ -21,6 +21,7 @@ import { serverProperties } from '../broker/identity.js';
 import { LEVERET_VERSION } from '../broker/version.js';
 import type { ByteBlock } from '../lib/bytes.js';
 import { FRAME_BYTES_UNLIMITED_MAX } from '../lib/limits.js';
+import { checkConnectionLimits } from './client-limits.js';
 import type { Connection } from './connection.js';
 import { ConnectionPhase } from './connection-phase.js';
 import { UnknownMethodError } from './handlers/dispatch.js';
@@ -173,6 +174,7 @@ export class ConnectionMethods implements FrameSink {
     const { broker, user } = connection;
     const virtualHost = broker.virtualHost(method.virtualHost);
     if (virtualHost === undefined) throw notAllowed(`vhost ${method.virtualHost} not found`);
+    checkConnectionLimits(broker, virtualHost, user);
     if (!broker.users.hasAccess(user.name, virtualHost.name)) {
       throw notAllowed(`access to vhost '${virtualHost.name}' refused for user '${user.name}'`);
     }

@@ -34,6 +34,7 @@ import type { Timer } from '../lib/clock.js';
 import { CLOSE_TIMEOUT_MS_MAX, SILENT_CLOSE_DELAY_MS } from '../lib/limits.js';
 import { Channel } from './channel.js';
 import { ChannelPhase } from './channel-phase.js';
+import { checkChannelLimit } from './client-limits.js';
 import type { ConnectionContext } from './connection-context.js';
 import { ConnectionMethods } from './connection-methods.js';
 import { ConnectionPhase } from './connection-phase.js';
@@ -70,6 +71,8 @@ export class Connection implements FrameReaderOwner, TransportOwner, AlarmListen
   private loggedInUser: User | undefined;
   private header = Buffer.alloc(0);
   private isBlocked = false;
+  /** Among the open connections, for the limits on those. */
+  private isCounted = false;
   private timer: Timer | undefined;
 
   constructor(broker: Broker, socket: Socket, onGone: (connection: Connection) => void) {
@@ -120,6 +123,8 @@ export class Connection implements FrameReaderOwner, TransportOwner, AlarmListen
   /** connection.open succeeded: channels may come. */
   run(virtualHost: VirtualHost): void {
     this.openedHost = virtualHost;
+    this.broker.clients.countConnection(this.user.name, virtualHost.name, 1);
+    this.isCounted = true;
     this.phase = ConnectionPhase.Running;
     this.timer?.cancel();
     this.timer = undefined;
@@ -141,6 +146,8 @@ export class Connection implements FrameReaderOwner, TransportOwner, AlarmListen
         `number of channels opened (${this.channels.size}) has reached the negotiated channel_max (${this.channelMax})`,
       );
     }
+    checkChannelLimit(this.broker, this.user);
+    this.broker.clients.countChannels(this.user.name, 1);
     const channel = new Channel(channelNumber, this);
     this.channels.set(channelNumber, channel);
     this.reader.addSink(channelNumber, channel);
@@ -192,7 +199,7 @@ export class Connection implements FrameReaderOwner, TransportOwner, AlarmListen
     } else if (!wasClosing) {
       return;
     }
-    this.channels.delete(channel.number);
+    if (this.channels.delete(channel.number)) this.broker.clients.countChannels(this.user.name, -1);
     this.reader.removeSink(channel.number);
   }
 
@@ -331,6 +338,11 @@ export class Connection implements FrameReaderOwner, TransportOwner, AlarmListen
   /** Channels, then exclusive queues (RabbitMQ's order), then what else the connection holds. */
   private releaseAll(): void {
     for (const channel of this.channels.values()) this.guard(() => channel.release());
+    if (this.isCounted) {
+      this.broker.clients.countChannels(this.user.name, -this.channels.size);
+      this.broker.clients.countConnection(this.user.name, this.virtualHost.name, -1);
+      this.isCounted = false;
+    }
     this.channels.clear();
     this.reader.removeAllSinks();
     this.reader.addSink(0, this.methods);

@@ -51,6 +51,8 @@ export function editContentHeader(
     if ((headerBits & (TABLE_HAS_CC | TABLE_HAS_BCC)) !== 0) addCarbonCopies(target);
   }
   if ((flags & PropertyFlag.UserId) !== 0) {
+    // Of two faults RabbitMQ sees this one first.
+    target.authorizeTopics();
     checkUserId(channel, textAt(bytes, scan.userIdStart, scan.userIdEnd));
   }
   const isRewritten =

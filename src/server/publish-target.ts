@@ -11,7 +11,7 @@ import { readImage } from '../amqp/message-image.js';
 import { type BasicProperties, decodeProperties } from '../amqp/properties.js';
 import type { ExchangeHistory } from '../broker/exchange-history.js';
 import type { BrokerExchange, Route, RouteRequest } from '../broker/router.js';
-import { authorize } from './authorize.js';
+import { authorize, authorizeTopic } from './authorize.js';
 import type { ConnectionContext } from './connection-context.js';
 import { REPLY_TO_PREFIX } from './reply-to-names.js';
 
@@ -113,9 +113,18 @@ export class PublishTarget implements RouteRequest {
     this.histories = undefined;
   }
 
-  /** The queues of the message at hand, whose exchange has been resolved and whose properties are in `bytes`. */
+  /** Looks at every key of the message at hand. @throws AmqpError 403 for one that the user may not publish with */
+  authorizeTopics(): void {
+    for (const key of this.routingKeys) authorizeTopic(this.context, 'write', this.exchange, key);
+  }
+
+  /**
+   * The queues of the message at hand, whose exchange has been resolved and whose properties are in `bytes`.
+   * @throws AmqpError 403 for a topic
+   */
   findRoute(bytes: Buffer, propertiesStart: number, propertiesEnd: number): Route {
     if (this.routingKeys.length > 1) {
+      this.authorizeTopics();
       const route = this.search(bytes, propertiesStart, propertiesEnd);
       this.routingKeys = [this.routingKey];
       return route;
@@ -124,6 +133,7 @@ export class PublishTarget implements RouteRequest {
       this.headerBytes = undefined;
       return this.route;
     }
+    this.authorizeTopics();
     const { router } = this.context.virtualHost;
     const exchange = this.exchange!;
     const remembered = router.recall(exchange, this.routingKey);

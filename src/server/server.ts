@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { ReplyCode } from '../amqp/errors.js';
 import { Broker } from '../broker/broker.js';
 import type { BrokerConfig } from '../broker/broker-config.js';
-import { applyConfig, NOTHING_STORED } from '../broker/configured-definitions.js';
+import { applyConfig, applyPolicies, NOTHING_STORED } from '../broker/configured-definitions.js';
 import { openPersistence, type Persistence } from '../broker/persistence.js';
 import { type Clock, SystemClock } from '../lib/clock.js';
 import type { FileSystem } from '../lib/file-system.js';
@@ -98,6 +98,7 @@ async function fill(broker: Broker, storage: StorageOptions | undefined): Promis
   try {
     if (storage !== undefined) return await openPersistence(broker, storage);
     applyConfig(broker, NOTHING_STORED);
+    applyPolicies(broker);
     return undefined;
   } catch (error) {
     // What was recovered until then may have set timers.

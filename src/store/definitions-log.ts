@@ -31,7 +31,8 @@ const COMPACTION_FACTOR = 4;
 /** Zeros behind the last chunk, at least half of this: several hundred records. */
 const RESERVE_BYTES = 65_536;
 
-export type DefinitionRecord = { readonly [key: string]: string | number | boolean | readonly string[] };
+export type DefinitionRecord = { readonly [key: string]: DefinitionValue };
+export type DefinitionValue = string | number | boolean | null | readonly DefinitionValue[];
 
 export interface DefinitionsLogOptions {
   readonly fileSystem: FileSystem;

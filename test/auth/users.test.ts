@@ -190,6 +190,9 @@ describe('whoever keeps the users', () => {
         userSet: ({ name, tags }) => told.push(`user ${name} [${tags}] ${kept.user(name) !== undefined}`),
         userDeleted: (name) => told.push(`no user ${name} ${kept.user(name) === undefined}`),
         permissionsSet: (row) => told.push(`permission ${JSON.stringify(Object.values(row))}`),
+        topicPermissionsSet: (row) => told.push(`topic ${row.user} ${row.exchange} ${row.write}`),
+        topicPermissionsCleared: (user, _, exchange) => told.push(`topic- ${user} ${exchange}`),
+        limitsSet: (user, limits) => told.push(`limits ${user} ${[...limits].join()}`),
         permissionsCleared: (user, virtualHost) => told.push(`no permission ${user} ${virtualHost}`),
       },
     });
@@ -200,9 +203,18 @@ describe('whoever keeps the users', () => {
     expect(() => kept.setPermissions('alice', 'v', { ...ALL, read: '(' })).toThrow('invalid');
     kept.clearPermissions('alice', '/');
     kept.clearPermissions('alice', '/');
+    const topic = { user: 'alice', virtualHost: '/', exchange: 'x', write: 'w', read: 'r' };
+    kept.setTopicPermissions(topic);
+    kept.setTopicPermissions({ ...topic, virtualHost: 'v', exchange: 'y' });
+    kept.clearTopicPermissions('alice', '/', 'x');
+    kept.clearTopicPermissions('alice', '/', 'x');
+    kept.setLimits('alice', new Map([['max-channels', 1]]));
+    kept.setLimits('alice', new Map([['max-channels', 1]]));
+    kept.setLimits('alice', new Map());
     // The end of a virtual host says this by itself.
     kept.clearVirtualHost('v');
     expect(kept.hasAccess('alice', 'v')).toBe(false);
+    expect(kept.topicPermissionCount).toBe(0);
     kept.deleteUser('alice');
     kept.deleteUser('alice');
     expect(told).toEqual([
@@ -211,7 +223,62 @@ describe('whoever keeps the users', () => {
       'permission ["alice","/",".*",".*",".*"]',
       'permission ["alice","v",".*",".*",".*"]',
       'no permission alice /',
+      'topic alice x w',
+      'topic alice y w',
+      'topic- alice x',
+      'limits alice max-channels,1',
+      'limits alice ',
       'no user alice true',
     ]);
+  });
+});
+
+describe('topic permissions', () => {
+  const topic = { user: 'alice', virtualHost: 'v', exchange: 'x', write: '^a', read: '' };
+
+  function withTopic(row: Partial<typeof topic> = {}): UserDirectory {
+    const users = new UserDirectory({ randomBytes: (n) => Buffer.alloc(n) });
+    users.addUser('alice', 'secret');
+    users.addUser('a.*', 'secret');
+    users.setTopicPermissions({ ...topic, ...row });
+    return users;
+  }
+
+  it('hold for their user, virtual host and exchange; elsewhere everything is allowed', () => {
+    const users = withTopic();
+    expect(users.isTopicAllowed('alice', 'v', 'x', 'write', 'a.b')).toBe(true);
+    expect(users.isTopicAllowed('alice', 'v', 'x', 'write', 'b.a')).toBe(false);
+    // An empty pattern finds the empty key only.
+    expect(users.isTopicAllowed('alice', 'v', 'x', 'read', 'a')).toBe(false);
+    expect(users.isTopicAllowed('alice', 'v', 'x', 'read', '')).toBe(true);
+    expect(users.isTopicAllowed('alice', 'v', 'y', 'write', 'b')).toBe(true);
+    expect(users.isTopicAllowed('alice', 'w', 'x', 'write', 'b')).toBe(true);
+    expect(users.isTopicAllowed('bob', 'v', 'x', 'write', 'b')).toBe(true);
+  });
+
+  it('know the names of user and virtual host, put in as they are', () => {
+    const users = withTopic({ write: '^{vhost}\\.{username}\\.{username}$' });
+    expect(users.isTopicAllowed('alice', 'v', 'x', 'write', 'v.alice.alice')).toBe(true);
+    expect(users.isTopicAllowed('alice', 'v', 'x', 'write', 'v.alice.bob')).toBe(false);
+    const others = withTopic({ user: 'a.*', write: '^{username}$' });
+    expect(others.isTopicAllowed('a.*', 'v', 'x', 'write', 'abc')).toBe(true);
+    expect([...users.topicPermissions()]).toEqual([
+      { ...topic, write: '^{vhost}\\.{username}\\.{username}$' },
+    ]);
+  });
+
+  it('are counted, replaced, and go with the user or the virtual host', () => {
+    const users = withTopic();
+    const before = users.generation;
+    users.setTopicPermissions({ ...topic, write: '^b' });
+    expect(users.generation).toBeGreaterThan(before);
+    expect(users.topicPermissionCount).toBe(1);
+    expect(users.isTopicAllowed('alice', 'v', 'x', 'write', 'b')).toBe(true);
+    users.clearVirtualHost('other');
+    expect(users.topicPermissionCount).toBe(1);
+    users.deleteUser('alice');
+    expect(users.topicPermissionCount).toBe(0);
+    expect(() => users.setTopicPermissions(topic)).toThrow("no user 'alice'");
+    expect(() => withTopic({ read: '(' })).toThrow("invalid permission pattern '('");
   });
 });

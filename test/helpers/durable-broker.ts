@@ -129,6 +129,7 @@ export interface PublishOptions {
   readonly exchange?: string;
   readonly isPersistent?: boolean;
   readonly priority?: number;
+  readonly publishedMs?: number;
 }
 
 /** Publishes as a channel does. @returns the commit that makes it safe, 0 for none */
@@ -160,6 +161,7 @@ export function publish(
       flags:
         (isPersistent ? IMAGE_PERSISTENT : 0) | (options.priority === undefined ? 0 : IMAGE_HAS_PRIORITY),
       priority: options.priority ?? 0,
+      publishedMs: options.publishedMs ?? NO_NOTES.publishedMs,
     },
     route,
   );

@@ -1,7 +1,7 @@
 import { type FieldEntry, FieldTable } from '../../src/amqp/field-table.js';
 import { Broker } from '../../src/broker/broker.js';
 import { BROKER_CONFIG_DEFAULTS, type BrokerConfig } from '../../src/broker/broker-config.js';
-import { applyConfig, NOTHING_STORED } from '../../src/broker/configured-definitions.js';
+import { applyConfig, applyPolicies, NOTHING_STORED } from '../../src/broker/configured-definitions.js';
 import type { BrokerExchange } from '../../src/broker/router.js';
 import type { VirtualHost } from '../../src/broker/virtual-host.js';
 import { type Logger, silentLogger } from '../../src/lib/logger.js';
@@ -33,6 +33,7 @@ export function testBroker(options: TestBrokerOptions = {}): TestBroker {
     defer: (turn) => due.push(turn),
   });
   applyConfig(broker, NOTHING_STORED);
+  applyPolicies(broker);
   const turn = (): void => {
     for (let next = due.shift(); next !== undefined; next = due.shift()) next();
   };

@@ -13,7 +13,7 @@ import {
 } from '../../amqp/methods.generated.js';
 import { checkAlternateExchange } from '../../broker/declaration-checks.js';
 import { exchangeTypes } from '../../exchanges/registry.js';
-import { authorize, authorizePassiveDeclare } from '../authorize.js';
+import { authorize, authorizePassiveDeclare, authorizeTopic } from '../authorize.js';
 import type { Channel } from '../channel.js';
 import { stripLineBreaks } from './names.js';
 
@@ -113,6 +113,8 @@ function checkNames(
   authorize(channel.context, 'write', 'exchange', destination);
   if (destination === '' || source === '') throw defaultExchangeRefused();
   authorize(channel.context, 'read', 'exchange', source);
+  const sourceExchange = channel.context.virtualHost.exchanges.get(source);
+  authorizeTopic(channel.context, 'read', sourceExchange, method.routingKey);
   return { destination, source };
 }
 

@@ -14,7 +14,7 @@ import {
 } from '../../amqp/methods.generated.js';
 import type { Queue } from '../../queues/queue.js';
 import { deadLetterExchangeOf, queueTypeOf } from '../../queues/queue-arguments.js';
-import { authorize, authorizePassiveDeclare } from '../authorize.js';
+import { authorize, authorizePassiveDeclare, authorizeTopic } from '../authorize.js';
 import type { Channel } from '../channel.js';
 import { REPLY_TO_NAME } from '../reply-to-names.js';
 import { defaultExchangeRefused } from './exchange.js';
@@ -153,7 +153,9 @@ function checkNames(
   authorize(context, 'write', 'queue', queueName);
   if (exchangeName === '') throw defaultExchangeRefused();
   authorize(context, 'read', 'exchange', exchangeName);
-  return { queueName, exchangeName, routingKey: isBothEmpty ? queueName : method.routingKey };
+  const routingKey = isBothEmpty ? queueName : method.routingKey;
+  authorizeTopic(context, 'read', context.virtualHost.exchanges.get(exchangeName), routingKey);
+  return { queueName, exchangeName, routingKey };
 }
 
 function isReplyName(name: string): boolean {
