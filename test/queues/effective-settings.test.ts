@@ -4,12 +4,17 @@ import { type FieldEntry, FieldTable } from '../../src/amqp/field-table.js';
 import { longstr, signedint } from '../../src/amqp/field-value.js';
 import { RABBITMQ_4_3 } from '../../src/broker/generations/4-3.js';
 import { areSameSettings, withPolicy } from '../../src/queues/effective-settings.js';
+import { ARGUMENT_RULES } from '../../src/queues/queue-argument-rules.js';
 import { type QueueSettings, readQueueArguments } from '../../src/queues/queue-arguments.js';
 
 type Value = string | number;
 
 const declare = (type: string, args: readonly FieldEntry[] = []): QueueSettings =>
-  readQueueArguments(FieldTable.of([['x-queue-type', longstr(type)], ...args]), RABBITMQ_4_3.queueArguments);
+  readQueueArguments(
+    FieldTable.of([['x-queue-type', longstr(type)], ...args]),
+    // Of all generations this one has the most for quorum queues.
+    type === 'quorum' ? RABBITMQ_4_3.queueArguments : ARGUMENT_RULES,
+  );
 const field = (value: Value): ReturnType<typeof longstr> | ReturnType<typeof signedint> =>
   typeof value === 'string' ? longstr(value) : signedint(value);
 
