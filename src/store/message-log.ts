@@ -176,9 +176,8 @@ export class MessageLog {
 
   /** Whether the record can be read now. If not, `fetch` it. */
   isReadable(position: number): boolean {
-    const { readableStart, readableEnd } = this.segmentOf(position);
-    const offset = offsetOf(position);
-    return offset >= readableStart && offset < readableEnd;
+    const { isWhole, readableStart, readableEnd } = this.segmentOf(position);
+    return isWhole || (offsetOf(position) >= readableStart && offsetOf(position) < readableEnd);
   }
 
   /** Whether a readable record can not be proven any more: it must not be delivered. */

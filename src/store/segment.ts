@@ -15,6 +15,8 @@ export class Segment {
   /** What of it can be read: offsets from `readableStart` up to `readableEnd`. */
   readableStart = 0;
   readableEnd = Number.POSITIVE_INFINITY;
+  /** Whether all of it can be read: the common case, which needs no look at an offset. */
+  isWhole = true;
   /** Bytes of memory it takes. */
   heldBytes: number;
   /** Where the next record goes. */
@@ -55,5 +57,6 @@ export class Segment {
     this.view = block.view;
     this.readableStart = start;
     this.readableEnd = end;
+    this.isWhole = start === 0 && end === Number.POSITIVE_INFINITY;
   }
 }
