@@ -5,7 +5,7 @@ import { CommandError, EXIT_FAILURE, EXIT_USAGE } from './command-error.js';
 import { suggestion } from './nearest-name.js';
 import { START_OPTIONS } from './option-list.js';
 import { quote } from './setting.js';
-import { startCommand } from './start-command.js';
+import { ChosenCommand, startCommand } from './start-command.js';
 
 /**
  * Runs the command the arguments name; help and version go to standard output.
@@ -18,13 +18,9 @@ export async function runCommandLine(
   args: readonly string[],
   writeError: (text: string) => void,
 ): Promise<number> {
-  let exitCode = 0;
   try {
     refuseWhatYargsLetsPass(args);
-    await commandLine(args, (code) => {
-      exitCode = code;
-    }).parseAsync();
-    return exitCode;
+    return await carryOut(args);
   } catch (error) {
     if (error instanceof CommandError) {
       writeError(`leveret: ${error.message}\n`);
@@ -35,11 +31,22 @@ export async function runCommandLine(
   }
 }
 
+async function carryOut(args: readonly string[]): Promise<number> {
+  try {
+    await commandLine(args).parseAsync();
+  } catch (error) {
+    if (error instanceof ChosenCommand) return error.run();
+    throw error;
+  }
+  // Help and version are answered by yargs.
+  return 0;
+}
+
 /** Names of commands, for suggestions. */
 const COMMANDS = ['start'];
 const FLAGS = [...START_OPTIONS.map((option) => `--${option.name}`), '--help', '--version'];
 
-function commandLine(args: readonly string[], onExitCode: (code: number) => void) {
+function commandLine(args: readonly string[]) {
   return (
     yargs([...args])
       .scriptName('leveret')
@@ -55,7 +62,7 @@ function commandLine(args: readonly string[], onExitCode: (code: number) => void
         'parse-numbers': false,
         'parse-positional-numbers': false,
       })
-      .command(startCommand(onExitCode))
+      .command(startCommand())
       .alias('help', 'h')
       .version(packageVersion())
       .strict()

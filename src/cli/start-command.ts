@@ -10,8 +10,21 @@ import { isRepeatable, type OptionName, START_OPTIONS, type StartOption } from '
 import type { Setting, Settings } from './setting.js';
 import { resolveStartSettings, type StartSettings } from './start-options.js';
 
-/** @param onExitCode takes what the process is to exit with, once the broker has stopped */
-export function startCommand(onExitCode: (code: number) => void): CommandModule {
+/**
+ * Thrown by the handler of a command instead of carrying it out: after a handler that returns, yargs lays out the whole
+ * help and throws it away, which takes a tenth of the time to start.
+ */
+export class ChosenCommand extends Error {
+  /** Carries it out. @returns what the process is to exit with */
+  readonly run: () => Promise<number>;
+
+  constructor(run: () => Promise<number>) {
+    super('a command was chosen');
+    this.run = run;
+  }
+}
+
+export function startCommand(): CommandModule {
   return {
     command: ['start', '$0'],
     describe: 'start a broker in the foreground',
@@ -19,8 +32,8 @@ export function startCommand(onExitCode: (code: number) => void): CommandModule 
       for (const option of START_OPTIONS) yargs.option(option.name, yargsOption(option));
       return yargs.epilogue(EPILOGUE);
     },
-    handler: async (argv) => {
-      onExitCode(await start(resolveSettings(argv)));
+    handler: (argv) => {
+      throw new ChosenCommand(() => start(resolveSettings(argv)));
     },
   };
 }
