@@ -6,7 +6,15 @@ import { RABBITMQ_4_3 } from '../../src/broker/generations/4-3.js';
 import type { Generation } from '../../src/broker/generations/generation.js';
 import type { BrokerExchange } from '../../src/broker/router.js';
 import { SimulatedFileSystem } from '../../src/lib/simulated-file-system.js';
-import { type DurableBroker, declareQueue, openDurable } from '../helpers/durable-broker.js';
+import { Return } from '../../src/queues/queue.js';
+import { acquiredCountOf, deliveryCountOf } from '../../src/queues/return-counts.js';
+import {
+  type DurableBroker,
+  declareQueue,
+  getMessage,
+  openDurable,
+  publish,
+} from '../helpers/durable-broker.js';
 
 const open = (disk: SimulatedFileSystem, generation: Generation): Promise<DurableBroker> =>
   openDurable(disk, { config: { users: [], generation } });
@@ -80,6 +88,68 @@ describe('transient exchanges', () => {
     const after = await restart(await declared(RABBITMQ_4_3), RABBITMQ_4_2);
     expect(exchangesOf(after)).toEqual(['b']);
     expect(exchangesOf(await restart(after, RABBITMQ_4_3))).toEqual(['b']);
+  });
+});
+
+describe('the counts of a quorum queue', () => {
+  /** Lets a message come back in several ways. */
+  async function comeBack(durable: DurableBroker, ...causes: readonly Return[]): Promise<void> {
+    const queue = durable.virtualHost.queues.get('q')!;
+    for (const cause of causes) {
+      const { position, sequence } = (await getMessage(durable, queue))!;
+      queue.requeue(position, sequence, cause);
+    }
+    await durable.settle();
+    // What came back is written at leisure.
+    durable.clock.advance(1_000);
+  }
+
+  /** How the next delivery would be marked: x-acquired-count/x-delivery-count. */
+  async function countsOf(durable: DurableBroker): Promise<string> {
+    const queue = durable.virtualHost.queues.get('q')!;
+    const { isRedelivered } = (await getMessage(durable, queue))!;
+    const counts = `${acquiredCountOf(queue.lastCounts)}/${deliveryCountOf(queue.lastCounts)}`;
+    return isRedelivered ? `${counts}*` : counts;
+  }
+
+  async function withMessage(generation: Generation): Promise<DurableBroker> {
+    const durable = await open(new SimulatedFileSystem(), generation);
+    declareQueue(durable.virtualHost, 'q', [
+      ['x-queue-type', longstr('quorum')],
+      ['x-delivery-limit', signedint(2)],
+    ]);
+    publish(durable, 'q', Buffer.from('m'));
+    await durable.settle();
+    return durable;
+  }
+
+  it('of 4.3 are both there after restarts, and grow on', async () => {
+    const first = await withMessage(RABBITMQ_4_3);
+    await comeBack(first, Return.GivenBack, Return.Failed, Return.TimedOut, Return.GivenBack);
+    const second = await restart(first, RABBITMQ_4_3);
+    await comeBack(second, Return.GivenBack, Return.Abandoned);
+    expect(await countsOf(await restart(second, RABBITMQ_4_3))).toBe('6/2*');
+  });
+
+  it('of 4.2 count every return', async () => {
+    const first = await withMessage(RABBITMQ_4_2);
+    await comeBack(first, Return.GivenBack, Return.Failed);
+    expect(await countsOf(await restart(first, RABBITMQ_4_2))).toBe('0/2*');
+  });
+
+  it('go over from one generation to the other: what was no failure does not become one', async () => {
+    const first = await withMessage(RABBITMQ_4_2);
+    await comeBack(first, Return.GivenBack);
+    const second = await restart(first, RABBITMQ_4_3);
+    await comeBack(second, Return.GivenBack, Return.GivenBack, Return.GivenBack);
+    const third = await restart(second, RABBITMQ_4_2);
+    expect(await countsOf(third)).toBe('0/1*');
+  });
+
+  it('of 4.3 that has only given back are nothing to 4.2 but redelivered', async () => {
+    const first = await withMessage(RABBITMQ_4_3);
+    await comeBack(first, Return.GivenBack, Return.GivenBack, Return.GivenBack);
+    expect(await countsOf(await restart(first, RABBITMQ_4_2))).toBe('0/0*');
   });
 });
 

@@ -29,11 +29,11 @@ export const RABBITMQ_3_13: Generation = {
   },
   quorum: {
     deliveryLimitDefault: Number.POSITIVE_INFINITY,
+    hasNegativeLimit: false,
     priorities: 'none',
     countsEveryReturn: true,
     hasAcquiredCount: false,
     singleActiveFollowsPriority: false,
-    hasDelayedRetry: false,
   },
 
   permitsGlobalQos: true,

@@ -37,11 +37,11 @@ export const RABBITMQ_4_3: Generation = {
   },
   quorum: {
     deliveryLimitDefault: 20,
+    hasNegativeLimit: true,
     priorities: 'strict',
     countsEveryReturn: false,
     hasAcquiredCount: true,
     singleActiveFollowsPriority: true,
-    hasDelayedRetry: true,
   },
 
   permitsGlobalQos: false,
