@@ -9,7 +9,14 @@ import { type QueueSettings, type QueueType, readQueueArguments } from '../queue
 import type { DefinitionRecord } from '../store/definitions-log.js';
 import { policyGoneRecord, policyRecord, queueRecord } from './definitions.js';
 import type { Generation } from './generations/generation.js';
-import { appliesTo, type Policy, type PolicyInput, type PolicyKind, parsePolicy } from './policy.js';
+import {
+  appliesTo,
+  type Policy,
+  type PolicyInput,
+  type PolicyKind,
+  parsePolicy,
+  storedPolicy,
+} from './policy.js';
 import { joinPolicies } from './policy-keys.js';
 import type { BrokerExchange, Router } from './router.js';
 
@@ -48,10 +55,16 @@ export class Policies {
 
   /** Adds a policy, or changes the one of that name. @throws PolicyError with nothing changed */
   set(kind: PolicyKind, input: PolicyInput): void {
-    const policy = parsePolicy(kind, input);
+    const policy = parsePolicy(kind, input, this.host.generation);
     this.byKind[kind].set(policy.name, policy);
     this.applyToAll();
     this.record(policyRecord(kind, this.host.name, policy));
+  }
+
+  /** Puts back a policy that a data directory has. */
+  restore(kind: PolicyKind, input: PolicyInput): void {
+    this.byKind[kind].set(input.name, storedPolicy(input));
+    this.applyToAll();
   }
 
   /** @returns whether there was one */
@@ -96,7 +109,7 @@ export class Policies {
   }
 
   private applyToQueue(queue: Queue): void {
-    const declared = readQueueArguments(queue.arguments, this.host.generation.queueArguments);
+    const declared = readQueueArguments(queue.arguments);
     const settings = this.settingsFor(queue.name, declared);
     if (areSameSettings(settings, queue.settings)) return;
     const eras = queue.ttlEras;

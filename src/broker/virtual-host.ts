@@ -222,7 +222,7 @@ export class VirtualHost implements QueueHost {
   /** Makes a queue again that a restart ended, under the id it had. */
   restoreQueue(id: number, declared: QueueDeclaration): void {
     this.environment.continueQueueIds(id);
-    const settings = readQueueArguments(declared.arguments, this.generation.queueArguments);
+    const settings = readQueueArguments(declared.arguments);
     this.addQueueWithId(id, declared, settings);
   }
 
@@ -263,7 +263,7 @@ export class VirtualHost implements QueueHost {
 
   /** Adds a queue that only the routing key `name` reaches, through the default exchange. No policy does. */
   addReplyQueue(name: string): Queue {
-    const settings = readQueueArguments(FieldTable.EMPTY, this.generation.queueArguments);
+    const settings = readQueueArguments(FieldTable.EMPTY);
     const queue = this.makeQueue({
       id: this.environment.nextQueueId(),
       name,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FieldTable } from '../../src/amqp/field-table.js';
 import { longstr, signedint } from '../../src/amqp/field-value.js';
+import { RABBITMQ_3_13 } from '../../src/broker/generations/3-13.js';
 import { RABBITMQ_4_2 } from '../../src/broker/generations/4-2.js';
 import { RABBITMQ_4_3 } from '../../src/broker/generations/4-3.js';
 import type { Generation } from '../../src/broker/generations/generation.js';
@@ -163,5 +164,33 @@ describe('queues of an earlier generation', () => {
     ]);
     const { virtualHost } = await restart(before, RABBITMQ_4_3);
     expect(virtualHost.queues.get('q')?.settings).toMatchObject({ type: 'classic', maxLength: 5 });
+  });
+
+  it('are there, with a warning, where they ask for what that one has and Leveret has not', async () => {
+    const before = await open(new SimulatedFileSystem(), RABBITMQ_4_2);
+    declareQueue(before.virtualHost, 'q', [
+      ['x-queue-type', longstr('quorum')],
+      ['x-delayed-retry-type', longstr('failed')],
+    ]);
+    expect(before.complaints).toEqual([]);
+    const after = await restart(before, RABBITMQ_4_3);
+    expect(after.virtualHost.queues.get('q')?.typeName).toBe('quorum');
+    expect(after.complaints).toEqual([
+      'the argument x-delayed-retry-type is not supported yet: what comes back is ready at once',
+    ]);
+  });
+});
+
+describe('a policy of another generation', () => {
+  it('stays, whether this one would take it or not', async () => {
+    const definition = { 'consumer-disconnected-timeout': 5, 'delivery-limit': -1, 'max-length': 7 };
+    const before = await open(new SimulatedFileSystem(), RABBITMQ_4_3);
+    before.virtualHost.policies.set('policy', { name: 'p', pattern: '', definition });
+    const { virtualHost } = await restart(before, RABBITMQ_3_13);
+    expect(
+      virtualHost.policies.list('policy').map((policy) => Object.fromEntries(policy.definition)),
+    ).toEqual([definition]);
+    const queue = declareQueue(virtualHost, 'q', [['x-queue-type', longstr('quorum')]]);
+    expect(queue.settings.maxLength).toBe(7);
   });
 });

@@ -35,6 +35,7 @@ export const RABBITMQ_3_13: Generation = {
     hasAcquiredCount: false,
     singleActiveFollowsPriority: false,
   },
+  unknownPolicyKeys: new Set(['consumer-disconnected-timeout']),
 
   permitsGlobalQos: true,
   takesCancelOk: false,

@@ -43,6 +43,7 @@ export const RABBITMQ_4_3: Generation = {
     hasAcquiredCount: true,
     singleActiveFollowsPriority: true,
   },
+  unknownPolicyKeys: new Set(),
 
   permitsGlobalQos: false,
   takesCancelOk: true,
