@@ -6,7 +6,6 @@ import type { MessageLog } from '../store/message-log.js';
 import { bodySizeOf } from './length-limit.js';
 
 export class DyingBodies {
-  length = 0;
   bytes = 0;
   private readonly log: MessageLog;
   private readonly sizes = new Map<number, number>();
@@ -15,17 +14,19 @@ export class DyingBodies {
     this.log = log;
   }
 
+  get length(): number {
+    return this.sizes.size;
+  }
+
   /** @param countsBytes whether the limit of the queue does: then the message can be read */
   add(position: number, countsBytes: boolean): void {
-    this.length++;
-    if (!countsBytes) return;
-    const size = bodySizeOf(this.log, position);
+    const size = countsBytes ? bodySizeOf(this.log, position) : 0;
     this.sizes.set(position, size);
     this.bytes += size;
   }
 
+  /** One that was never added died when the strategy was another. */
   remove(position: number): void {
-    this.length--;
     this.bytes -= this.sizes.get(position) ?? 0;
     this.sizes.delete(position);
   }

@@ -111,11 +111,15 @@ export class Residency {
     return false;
   }
 
-  /** Reads a record of a segment in before its reader is done with `current`, if there is room for both. */
+  /** Reads a record of a segment in before its reader is done with `current`, if there is room beside that. */
   prefetch(segment: Segment, recordOffset: number, current: Segment): void {
     this.touch(current);
-    if (current.heldBytes + segment.end > this.budgetBytes || this.requests.has(segment)) return;
-    this.load(segment, recordOffset, () => {});
+    if (this.requests.has(segment)) return;
+    let neededBytes = segment.end;
+    for (const other of this.resident) {
+      if (other === current || !canLeave(other)) neededBytes += other.heldBytes;
+    }
+    if (neededBytes <= this.budgetBytes) this.load(segment, recordOffset, () => {});
   }
 
   private touch(segment: Segment): void {

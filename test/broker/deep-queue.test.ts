@@ -126,6 +126,16 @@ describe('a queue of twenty thousand', () => {
     expect(third.complaints).toEqual([]);
   });
 
+  it('is read where memory has room for hardly more than is written: nothing pushes out what is being read', async () => {
+    const tight = { segmentBytes: 65_536, residentBytesMax: 2 * 65_536, readBlockBytes: 65_536 };
+    const first = await openDurable(new SimulatedFileSystem(), tight);
+    declareQueue(first.virtualHost, 'q');
+    await publishNumbered(first, 'q', 0, 6_000);
+    const second = await openDurable(await close(first), tight);
+    await publishNumbered(second, 'q', 6_000, 6_100);
+    expect(await drainTexts(second, 'q')).toEqual(numbered(0, 6_100));
+  });
+
   it('has lost what a damaged log has lost, says so, and nothing else', async () => {
     const first = await openDurable(new SimulatedFileSystem(), SEGMENTS);
     declareQueue(first.virtualHost, 'q');

@@ -46,6 +46,7 @@ export interface DurableBrokerOptions {
   readonly segmentBytes?: number;
   readonly residentBytesMax?: number;
   readonly memoryLimitBytes?: number;
+  readonly readBlockBytes?: number;
   readonly syncMode?: SyncMode;
   readonly onFatal?: (error: unknown) => void;
   /** Without it there are no users, which most tests have no need of. */
@@ -94,7 +95,7 @@ export async function openDurable(
     },
     segmentBytes: options.segmentBytes ?? SMALL_SEGMENT_BYTES,
     residentBytesMax: options.residentBytesMax ?? SMALL_RESIDENT_BYTES_MAX,
-    readBlockBytes: SMALL_READ_BLOCK_BYTES,
+    readBlockBytes: options.readBlockBytes ?? SMALL_READ_BLOCK_BYTES,
   });
   const turn = (): void => {
     for (let next = due.shift(); next !== undefined; next = due.shift()) next();
