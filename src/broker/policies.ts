@@ -8,6 +8,7 @@ import type { Queue } from '../queues/queue.js';
 import { type QueueSettings, type QueueType, readQueueArguments } from '../queues/queue-arguments.js';
 import type { DefinitionRecord } from '../store/definitions-log.js';
 import { policyGoneRecord, policyRecord, queueRecord } from './definitions.js';
+import type { DyingMessages } from './dying-messages.js';
 import type { Generation } from './generations/generation.js';
 import {
   appliesTo,
@@ -27,6 +28,7 @@ export interface PolicyHost {
   readonly exchanges: ReadonlyMap<string, BrokerExchange>;
   readonly queues: ReadonlyMap<string, Queue>;
   readonly router: Router;
+  readonly dying: Pick<DyingMessages, 'settingsChanged'>;
 }
 
 /** The names of the policies that apply to an object. */
@@ -114,6 +116,7 @@ export class Policies {
     if (areSameSettings(settings, queue.settings)) return;
     const eras = queue.ttlEras;
     queue.applySettings(settings);
+    this.host.dying.settingsChanged(queue);
     // Before the policy itself: a crash between the two leaves a record that says nothing new.
     if (queue.durable && queue.ttlEras !== eras) this.record(queueRecord(this.host.name, queue));
   }

@@ -95,6 +95,7 @@ export class QuorumQueue extends CompetingQueue {
     if (keepsDeadLetters(settings)) this.dying ??= new DyingBodies(this.log);
     else if (this.dying?.length === 0) this.dying = undefined;
     super.applySettings(settings);
+    if (this.rules.limit?.countsBytes === true) this.dying?.measureAll();
     if (this.rules.limit?.dropsHead === false) this.enforceLimit();
     else this.isRefusing = false;
     this.tryResume();
