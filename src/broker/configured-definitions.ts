@@ -48,7 +48,7 @@ export function applyConfig(broker: Broker, stored: StoredKinds): void {
   for (const [option, policy] of policiesOf(config)) {
     const { name, virtualHost } = policy;
     checkVirtualHost(broker, `${option} has the policy '${name}' for`, virtualHost);
-    parsePolicy(kindOf(option), policy);
+    parsePolicy(kindOf(option), policy, config.generation);
   }
   // A default user that is there already gets nothing anew, but is let into what is added for it.
   const virtualHosts = areUsersMeant ? broker.allVirtualHosts().map(({ name }) => name) : added;
@@ -108,7 +108,7 @@ export function applyPolicies(broker: Broker): void {
     const kind = kindOf(option);
     const { policies } = broker.virtualHost(virtualHost)!;
     const record = (policy: Policy): string => JSON.stringify(policyRecord(kind, virtualHost, policy));
-    const said = record(parsePolicy(kind, input));
+    const said = record(parsePolicy(kind, input, broker.generation));
     if (!policies.list(kind).some((policy) => record(policy) === said)) policies.set(kind, input);
   }
 }

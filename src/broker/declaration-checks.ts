@@ -1,12 +1,17 @@
 /** What the arguments and properties of something to be declared have to be. Errors and their order are RabbitMQ's. */
-import { featureDenied, preconditionFailed } from '../amqp/errors.js';
+import { featureDenied, notImplemented, preconditionFailed } from '../amqp/errors.js';
 import type { Queue } from '../queues/queue.js';
-import { checkTypeProperties, parseQueueArguments, type QueueSettings } from '../queues/queue-arguments.js';
+import {
+  checkTypeProperties,
+  delaysRetries,
+  parseQueueArguments,
+  type QueueSettings,
+} from '../queues/queue-arguments.js';
 import { checkQueueArgumentsEquivalent, inequivalentProperty } from '../queues/queue-equivalence.js';
 import type { Generation } from './generations/generation.js';
 import type { ExchangeDeclaration, QueueDeclaration } from './virtual-host.js';
 
-/** Checks a new queue. @throws AmqpError 406, and 541 for what the generation gave up */
+/** Checks a new queue. @throws AmqpError 406, 540 for what is not there yet, and 541 for what the generation gave up */
 export function checkQueueDeclaration(
   declared: QueueDeclaration,
   virtualHost: string,
@@ -21,6 +26,12 @@ export function checkQueueDeclaration(
   checkTypeProperties(settings.type, { ...declared, exclusive }, where);
   for (const [key, feature] of queueArguments.denied) {
     if (declared.arguments.has(key)) throw featureDenied(feature);
+  }
+  if (queueArguments.known.quorum.includes('x-delayed-retry-type') && delaysRetries(declared.arguments)) {
+    throw notImplemented(
+      `argument 'x-delayed-retry-type' of queue '${declared.name}' in vhost '${virtualHost}' is not supported by this ` +
+        'broker yet',
+    );
   }
   return settings;
 }

@@ -275,7 +275,7 @@ function applyPermission(broker: Broker, record: DefinitionRecord): void {
 }
 
 function applyPolicy(kind: PolicyKind, { policies }: VirtualHost, record: DefinitionRecord): void {
-  policies.set(kind, {
+  policies.restore(kind, {
     name: text(record, 'name'),
     pattern: record['pattern'],
     definition: Object.fromEntries(record['definition'] as [string, string | number][]),

@@ -26,6 +26,11 @@ export class DyingMessages {
     else this.enqueue({ queue, position, reason, diedMs: this.virtualHost.clock.nowMs() });
   }
 
+  /** A policy changed what holds for a queue. */
+  settingsChanged(queue: Queue): void {
+    if (!keepsDeadLetters(queue.settings)) this.keepers.get(queue)?.giveUp();
+  }
+
   queueDeleted(queue: Queue): void {
     this.keepers.get(queue)?.close();
     this.keepers.delete(queue);

@@ -7,6 +7,7 @@ import type { Timer } from '../lib/clock.js';
 import { DEAD_LETTER_RETRY_MS, DEAD_LETTERS_UNDER_WAY_MAX } from '../lib/limits.js';
 import { RingBuffer } from '../lib/ring-buffer.js';
 import type { DeadLetterReason, Queue } from '../queues/queue.js';
+import { keepsDeadLetters } from '../queues/queue-arguments.js';
 import { copyDead, type Death } from './dead-letter.js';
 import type { VirtualHost } from './virtual-host.js';
 
@@ -77,6 +78,13 @@ export class KeptDeadLetters {
     for (const death of this.underWay) if (death.stage !== 'queued') this.finish(death);
   }
 
+  /** The queue does not keep them any more: each is tried once more, and what gets nowhere is dropped. */
+  giveUp(): void {
+    this.stop();
+    for (const death of this.underWay) death.retryMs = Number.NEGATIVE_INFINITY;
+    this.retry();
+  }
+
   stop(): void {
     this.timer?.cancel();
     this.timer = undefined;
@@ -105,6 +113,7 @@ export class KeptDeadLetters {
   }
 
   private fail(death: KeptDeath): void {
+    if (!keepsDeadLetters(this.queue.settings)) return this.finish(death);
     death.stage = 'failed';
     death.retryMs = this.virtualHost.clock.nowMs() + DEAD_LETTER_RETRY_MS;
     this.armTimer(death.retryMs);

@@ -91,9 +91,9 @@ export async function openPersistence(broker: Broker, options: PersistenceOption
       return isKept(queueId, segmentNumber, offset);
     },
     recoversByMessage: (queueId) => queues.get(queueId)!.recoversByMessage,
-    onMessage: (queueId, position, returnCount) => {
+    onMessage: (queueId, position, returnCount, failureCount) => {
       const handOut = returnCount > 0 ? HandOut.Noted : handOutOf(queueId);
-      queues.get(queueId)!.recover(position, handOut, returnCount);
+      queues.get(queueId)!.recover(position, handOut, returnCount, failureCount);
       messageCount++;
     },
     onRun: (queueId, run) => {

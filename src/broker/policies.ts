@@ -8,8 +8,16 @@ import type { Queue } from '../queues/queue.js';
 import { type QueueSettings, type QueueType, readQueueArguments } from '../queues/queue-arguments.js';
 import type { DefinitionRecord } from '../store/definitions-log.js';
 import { policyGoneRecord, policyRecord, queueRecord } from './definitions.js';
+import type { DyingMessages } from './dying-messages.js';
 import type { Generation } from './generations/generation.js';
-import { appliesTo, type Policy, type PolicyInput, type PolicyKind, parsePolicy } from './policy.js';
+import {
+  appliesTo,
+  type Policy,
+  type PolicyInput,
+  type PolicyKind,
+  parsePolicy,
+  storedPolicy,
+} from './policy.js';
 import { joinPolicies } from './policy-keys.js';
 import type { BrokerExchange, Router } from './router.js';
 
@@ -20,6 +28,7 @@ export interface PolicyHost {
   readonly exchanges: ReadonlyMap<string, BrokerExchange>;
   readonly queues: ReadonlyMap<string, Queue>;
   readonly router: Router;
+  readonly dying: Pick<DyingMessages, 'settingsChanged'>;
 }
 
 /** The names of the policies that apply to an object. */
@@ -48,10 +57,16 @@ export class Policies {
 
   /** Adds a policy, or changes the one of that name. @throws PolicyError with nothing changed */
   set(kind: PolicyKind, input: PolicyInput): void {
-    const policy = parsePolicy(kind, input);
+    const policy = parsePolicy(kind, input, this.host.generation);
     this.byKind[kind].set(policy.name, policy);
     this.applyToAll();
     this.record(policyRecord(kind, this.host.name, policy));
+  }
+
+  /** Puts back a policy that a data directory has. */
+  restore(kind: PolicyKind, input: PolicyInput): void {
+    this.byKind[kind].set(input.name, storedPolicy(input));
+    this.applyToAll();
   }
 
   /** @returns whether there was one */
@@ -96,11 +111,12 @@ export class Policies {
   }
 
   private applyToQueue(queue: Queue): void {
-    const declared = readQueueArguments(queue.arguments, this.host.generation.queueArguments);
+    const declared = readQueueArguments(queue.arguments);
     const settings = this.settingsFor(queue.name, declared);
     if (areSameSettings(settings, queue.settings)) return;
     const eras = queue.ttlEras;
     queue.applySettings(settings);
+    this.host.dying.settingsChanged(queue);
     // Before the policy itself: a crash between the two leaves a record that says nothing new.
     if (queue.durable && queue.ttlEras !== eras) this.record(queueRecord(this.host.name, queue));
   }

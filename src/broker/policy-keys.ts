@@ -1,12 +1,16 @@
 /**
  * The keys of policies (rabbitmq.com/docs/parameters#policies): what values they take, which of them an operator policy
- * may have and how the two are joined, and which a queue type does not know. The texts are those of RabbitMQ's
- * `rabbit_policies`, the lists of queue types those of `unsupported_policies`.
+ * may have and how the two are joined, and which a queue type does not know. Generations differ in which they know at
+ * all. The texts are those of RabbitMQ's `rabbit_policies`, the lists of queue types those of `unsupported_policies`.
  */
 import { lowerLimit, type PolicyValues } from '../queues/effective-settings.js';
 import type { QueueType } from '../queues/queue-arguments.js';
 import { ageMsOf } from '../queues/queue-arguments-checks.js';
 import { erlangJson } from './erlang-json.js';
+import type { Generation } from './generations/generation.js';
+
+/** What differs between generations. */
+export type PolicyRules = Pick<Generation, 'unknownPolicyKeys' | 'quorum'>;
 
 type PolicyValue = string | number;
 type Join = (user: PolicyValue, operator: PolicyValue) => PolicyValue;
@@ -39,6 +43,7 @@ function key(accepts: PolicyKey['accepts'], what: string, join?: Join): PolicyKe
 }
 
 const STREAM_SEGMENT_BYTES_MAX = 3_000_000_000;
+const DELIVERY_LIMIT = 'delivery-limit';
 
 const KEYS = new Map<string, PolicyKey>([
   ['alternate-exchange', key(isText, 'alternate exchange name')],
@@ -53,7 +58,7 @@ const KEYS = new Map<string, PolicyKey>([
   ],
   ['delayed-retry-min', key(from(0), 'delayed retry min', higher)],
   ['delayed-retry-max', key(from(0), 'delayed retry max', lower)],
-  ['delivery-limit', key(from(Number.NEGATIVE_INFINITY), 'delivery limit', lowerOrLimited)],
+  [DELIVERY_LIMIT, key(from(Number.NEGATIVE_INFINITY), 'delivery limit', lowerOrLimited)],
   ['expires', key(from(1), 'queue expiry', lower)],
   ['initial-cluster-size', key(from(0), 'cluster size')],
   ['max-age', key((value) => typeof value === 'string' && ageMsOf(value) !== undefined, 'max age')],
@@ -83,6 +88,19 @@ const KEYS = new Map<string, PolicyKey>([
   ['stream-filter-size-bytes', key(from(16, 255), 'filter size. Valid range is 16-255')],
   ['stream-max-segment-size-bytes', key(from(0, STREAM_SEGMENT_BYTES_MAX), 'segment size')],
   ['target-group-size', key(from(1), 'target count', higher)],
+]);
+
+/** Before 4.0, which took the negative ones. */
+const DELIVERY_LIMIT_FROM_0 = key(from(0), 'delivery limit', lower);
+
+/** Of what is not there yet, so not recognised: none may be taken and do nothing. */
+const MISSING: ReadonlySet<string> = new Set([
+  'delayed-retry-max',
+  'delayed-retry-min',
+  'delayed-retry-type',
+  'max-age',
+  'stream-filter-size-bytes',
+  'stream-max-segment-size-bytes',
 ]);
 
 /** A policy with one of these does not apply to a queue of that type, also not with what else it says. */
@@ -134,7 +152,11 @@ const UNSUPPORTED: Readonly<Record<QueueType, ReadonlySet<string>>> = {
  * @param definition as JSON gave it
  * @returns what is wrong, in RabbitMQ's words; undefined when nothing is
  */
-export function definitionFault(definition: unknown, isOperator: boolean): string | undefined {
+export function definitionFault(
+  definition: unknown,
+  isOperator: boolean,
+  rules: PolicyRules,
+): string | undefined {
   if (Array.isArray(definition)) {
     if (definition.length === 0) return 'no policy provided';
     return `definition must be a dictionary: ${erlangJson(definition)}`;
@@ -147,7 +169,7 @@ export function definitionFault(definition: unknown, isOperator: boolean): strin
   if (entries.length === 0) return 'no policy provided';
   const unknown: string[] = [];
   for (const [name, value] of entries) {
-    const known = KEYS.get(name);
+    const known = keyNamed(name, rules);
     if (known === undefined || (isOperator && known.join === undefined)) {
       unknown.push(`{${erlangJson(name)},${erlangJson(value)}}`);
     } else if (!known.accepts(value)) {
@@ -155,6 +177,11 @@ export function definitionFault(definition: unknown, isOperator: boolean): strin
     }
   }
   return unknown.length === 0 ? undefined : `[${unknown.join(',')}] are not recognised policy settings`;
+}
+
+function keyNamed(name: string, { unknownPolicyKeys, quorum }: PolicyRules): PolicyKey | undefined {
+  if (MISSING.has(name) || unknownPolicyKeys.has(name)) return undefined;
+  return name === DELIVERY_LIMIT && !quorum.hasNegativeLimit ? DELIVERY_LIMIT_FROM_0 : KEYS.get(name);
 }
 
 /** Whether a queue type knows every key. */

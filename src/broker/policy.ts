@@ -8,7 +8,7 @@ import type { PolicyValues } from '../queues/effective-settings.js';
 import type { QueueType } from '../queues/queue-arguments.js';
 import { erlangString } from '../queues/queue-arguments-checks.js';
 import { erlangJson } from './erlang-json.js';
-import { definitionFault, isSupportedBy } from './policy-keys.js';
+import { definitionFault, isSupportedBy, type PolicyRules } from './policy-keys.js';
 
 /** Of the operator policies one applies to an object, and of the others another one: neither hides the other. */
 export type PolicyKind = 'policy' | 'operator-policy';
@@ -37,10 +37,10 @@ export interface Policy {
 export class PolicyError extends Error {}
 
 /** @throws PolicyError */
-export function parsePolicy(kind: PolicyKind, input: PolicyInput): Policy {
+export function parsePolicy(kind: PolicyKind, input: PolicyInput, rules: PolicyRules): Policy {
   const { name, definition, priority = 0, applyTo = 'all' } = input;
   const faults: string[] = [];
-  const definitionError = definitionFault(definition, kind === 'operator-policy');
+  const definitionError = definitionFault(definition, kind === 'operator-policy', rules);
   if (definitionError !== undefined) faults.push(definitionError);
   const isKnownPlace = APPLY_TO.some((place) => place === applyTo);
   if (!isKnownPlace) {
@@ -57,6 +57,20 @@ export function parsePolicy(kind: PolicyKind, input: PolicyInput): Policy {
   return {
     name,
     pattern: pattern!,
+    definition: new Map(Object.entries(definition as object)),
+    priority: priority as number,
+    applyTo: applyTo as ApplyTo,
+  };
+}
+
+/** A policy that was checked when it was set, by the rules of whatever generation that was. */
+export function storedPolicy({ name, pattern, definition, priority, applyTo }: PolicyInput): Policy {
+  const faults: string[] = [];
+  const compiled = compilePattern(pattern, faults);
+  if (compiled === undefined) throw new PolicyError(faults.join('\n'));
+  return {
+    name,
+    pattern: compiled,
     definition: new Map(Object.entries(definition as object)),
     priority: priority as number,
     applyTo: applyTo as ApplyTo,

@@ -76,12 +76,12 @@ export class VirtualHost implements QueueHost {
   readonly environment: VirtualHostEnvironment;
   readonly generation: Generation;
   readonly policies: Policies;
+  readonly dying = new DyingMessages(this);
   limits: ResourceLimits = NO_LIMITS;
   private readonly exchangesByName = new Map<string, BrokerExchange>();
   private readonly queuesByName = new Map<string, Queue>();
   /** Queues that no client declared and none can name, by the routing key that reaches them: direct reply-to. */
   private readonly replyQueues = new Map<string, Queue>();
-  private readonly dying = new DyingMessages(this);
   private readonly exclusiveQueues = new Map<object, Set<Queue>>();
   /** Which exchanges have bindings to a target: its deletion touches no others. */
   private readonly sources = new Map<RouteTarget, Set<BrokerExchange>>();
@@ -222,7 +222,7 @@ export class VirtualHost implements QueueHost {
   /** Makes a queue again that a restart ended, under the id it had. */
   restoreQueue(id: number, declared: QueueDeclaration): void {
     this.environment.continueQueueIds(id);
-    const settings = readQueueArguments(declared.arguments, this.generation.queueArguments);
+    const settings = readQueueArguments(declared.arguments);
     this.addQueueWithId(id, declared, settings);
   }
 
@@ -263,7 +263,7 @@ export class VirtualHost implements QueueHost {
 
   /** Adds a queue that only the routing key `name` reaches, through the default exchange. No policy does. */
   addReplyQueue(name: string): Queue {
-    const settings = readQueueArguments(FieldTable.EMPTY, this.generation.queueArguments);
+    const settings = readQueueArguments(FieldTable.EMPTY);
     const queue = this.makeQueue({
       id: this.environment.nextQueueId(),
       name,

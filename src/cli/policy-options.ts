@@ -9,6 +9,7 @@ import type {
 } from '../broker/broker-config.js';
 import { LimitError, parseUserLimits, parseVirtualHostLimits } from '../broker/limit-input.js';
 import { PolicyError, type PolicyKind, parsePolicy } from '../broker/policy.js';
+import type { PolicyRules } from '../broker/policy-keys.js';
 import { quote, refuse, refuseOthers, type Setting, takeText } from './setting.js';
 
 /** Each undefined when no source sets it. */
@@ -32,23 +33,32 @@ export interface NameCheck {
 }
 
 /** @throws CommandError naming the setting to blame */
-export function resolvePolicies(settings: PolicySettings, names: NameCheck): PolicyOptions {
+export function resolvePolicies(
+  settings: PolicySettings,
+  names: NameCheck,
+  rules: PolicyRules,
+): PolicyOptions {
   return {
-    policies: readPolicies('policy', settings.policy, names),
-    operatorPolicies: readPolicies('operator-policy', settings.operatorPolicy, names),
+    policies: readPolicies('policy', settings.policy, names, rules),
+    operatorPolicies: readPolicies('operator-policy', settings.operatorPolicy, names, rules),
     virtualHostLimits: readVirtualHostLimits(settings.vhostLimits, names),
     userLimits: readUserLimits(settings.userLimits, names),
     topicPermissions: readTopicPermissions(settings.topicPermission, names),
   };
 }
 
-function readPolicies(kind: PolicyKind, setting: Setting | undefined, names: NameCheck): PolicyConfig[] {
+function readPolicies(
+  kind: PolicyKind,
+  setting: Setting | undefined,
+  names: NameCheck,
+  rules: PolicyRules,
+): PolicyConfig[] {
   return readAll(setting, (known) => {
     const policy =
       typeof known === 'string' ? policyOfText(setting!, known) : policyOfObject(setting!, known);
     checkVirtualHost(setting!, names, policy.virtualHost);
     try {
-      parsePolicy(kind, policy);
+      parsePolicy(kind, policy, rules);
     } catch (error) {
       if (!(error instanceof PolicyError)) throw error;
       refuse(setting!, `has the policy ${quote(policy.name)}, which is wrong: ${oneLine(error.message)}`);

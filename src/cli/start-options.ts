@@ -129,6 +129,7 @@ function resolveBrokerConfig(
       isUser: (name) => isStored || userNames.has(name),
       isVirtualHost: (name) => isStored || virtualHosts.includes(name),
     },
+    generation,
   );
   return {
     ...defaults,

@@ -40,7 +40,7 @@ export class ClassicQueue extends CompetingQueue {
     }
     this.unackedCount--;
     this.index.restore(position, sequence);
-    if (this.durable) this.log.noteReturn(position, this.id);
+    if (this.durable) this.log.noteReturn(position, this.id, true);
     this.settleReturn(position);
   }
 

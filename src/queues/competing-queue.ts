@@ -28,6 +28,7 @@ import type {
   QueueCounts,
   QueueHost,
   QueueProperties,
+  Return,
 } from './queue.js';
 import type { QueueSettings, QueueType } from './queue-arguments.js';
 import { QueueLease } from './queue-lease.js';
@@ -67,7 +68,7 @@ export abstract class CompetingQueue implements Queue {
   purgeMark: PurgeMark | undefined;
   lastSequence = 0;
   lastRedelivered = false;
-  lastDeliveryCount = 0;
+  lastCounts = 0;
 
   /** As errors name it. */
   protected readonly place: string;
@@ -114,9 +115,9 @@ export abstract class CompetingQueue implements Queue {
     this.lease = this.newLease();
   }
 
-  abstract requeue(position: number, sequence: number, isAbandoned?: boolean): void;
+  abstract requeue(position: number, sequence: number, cause?: Return): void;
   abstract reject(position: number, sequence: number): void;
-  abstract recover(position: number, handOut: HandOut, returnCount: number): void;
+  abstract recover(position: number, handOut: HandOut, returnCount: number, failureCount: number): void;
   abstract checkGet(): void;
   abstract checkDelete(ifUnused: boolean, ifEmpty: boolean): void;
   /** Of a message that joins; only of one that is looked at. */
@@ -178,7 +179,7 @@ export abstract class CompetingQueue implements Queue {
     const position = this.take();
     this.lastSequence = this.index.lastSequence;
     this.lastRedelivered = this.index.lastRedelivered;
-    this.lastDeliveryCount = this.index.lastDeliveryCount;
+    this.lastCounts = this.index.lastCounts;
     if (this.rules.expires) this.rules.dropExpired();
     return position;
   }
@@ -186,8 +187,8 @@ export abstract class CompetingQueue implements Queue {
   peek(count: number): readonly PeekedMessage[] {
     this.catchUp();
     const peeked: PeekedMessage[] = [];
-    this.index.visitHead(count, (position, redelivered, deliveryCount) => {
-      peeked.push({ position, redelivered, deliveryCount });
+    this.index.visitHead(count, (position, redelivered, counts) => {
+      peeked.push({ position, redelivered, counts });
     });
     return peeked;
   }
@@ -351,8 +352,8 @@ export abstract class CompetingQueue implements Queue {
     const position = this.take();
     // Counted before it is written: if writing fails, its channel's close requeues it.
     if (!consumer.noAck) this.unackedCount++;
-    const { lastSequence, lastRedelivered, lastDeliveryCount } = this.index;
-    consumer.deliver(position, lastSequence, lastRedelivered, lastDeliveryCount);
+    const { lastSequence, lastRedelivered, lastCounts } = this.index;
+    consumer.deliver(position, lastSequence, lastRedelivered, lastCounts);
     if (consumer.noAck) this.letGo(position);
     if (this.single === undefined) this.consumers.rotate();
   }

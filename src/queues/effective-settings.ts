@@ -2,13 +2,7 @@
  * What holds for a queue: what it was declared with, and what its policies say (rabbitmq.com/docs/policies). Of two
  * numbers that limit something the lower counts, whoever says it; of the rest one side is asked first.
  */
-import type {
-  DeadLetterStrategy,
-  DelayedRetryType,
-  Overflow,
-  QueueSettings,
-  QueueType,
-} from './queue-arguments.js';
+import type { DeadLetterStrategy, Overflow, QueueSettings, QueueType } from './queue-arguments.js';
 import { ageMsOf } from './queue-arguments-checks.js';
 
 /** The values of a policy, checked, by the names policies have for them. */
@@ -55,14 +49,6 @@ function withQueuePolicy(
       declared.deadLetterStrategy ??
       (textOf(values, 'dead-letter-strategy') as DeadLetterStrategy | undefined),
     deliveryLimit: lowerLimit(declared.deliveryLimit, numberOf(values, 'delivery-limit')),
-    consumerDisconnectedTimeoutMs: lower(
-      declared.consumerDisconnectedTimeoutMs,
-      numberOf(values, 'consumer-disconnected-timeout'),
-    ),
-    delayedRetryType:
-      (textOf(values, 'delayed-retry-type') as DelayedRetryType | undefined) ?? declared.delayedRetryType,
-    delayedRetryMinMs: lower(declared.delayedRetryMinMs, numberOf(values, 'delayed-retry-min')),
-    delayedRetryMaxMs: lower(declared.delayedRetryMaxMs, numberOf(values, 'delayed-retry-max')),
   };
 }
 

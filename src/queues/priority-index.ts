@@ -13,7 +13,7 @@ export class PriorityIndex implements ReadyIndex {
   length = 0;
   lastSequence = 0;
   lastRedelivered = false;
-  readonly lastDeliveryCount = 0;
+  readonly lastCounts = 0;
   /** By level; made when first used. */
   private readonly levels: (QueueIndex | undefined)[];
   private readonly highest: number;

@@ -25,7 +25,8 @@ export interface QueuePlace {
 /**
  * What the arguments ask for. A value that is undefined was not given: a policy or the type's default decides.
  * Arguments without an effect on a single node or in this generation (x-queue-mode, x-queue-version, the
- * locators, the group sizes, the in-memory limits) are checked and compared but are not here.
+ * locators, the group sizes, the in-memory limits, x-consumer-disconnected-timeout) are checked and compared but are not
+ * here.
  */
 export interface QueueSettings {
   readonly type: QueueType;
@@ -48,10 +49,6 @@ export interface QueueSettings {
   readonly deliveryLimit?: number | undefined;
   /** How long a delivery may be unacknowledged; Infinity is for ever. */
   readonly consumerTimeoutMs?: number | undefined;
-  readonly consumerDisconnectedTimeoutMs?: number | undefined;
-  readonly delayedRetryType?: DelayedRetryType | undefined;
-  readonly delayedRetryMinMs?: number | undefined;
-  readonly delayedRetryMaxMs?: number | undefined;
   readonly maxAgeMs?: number | undefined;
   readonly maxSegmentBytes?: number | undefined;
   readonly filterBytes?: number | undefined;
@@ -59,7 +56,6 @@ export interface QueueSettings {
 
 export type DeadLetterStrategy = 'at-most-once' | 'at-least-once';
 export type Overflow = 'drop-head' | 'reject-publish' | 'reject-publish-dlx';
-export type DelayedRetryType = 'disabled' | 'all' | 'failed' | 'returned';
 
 /** The properties of queue.declare that a replicated type restricts. */
 export interface DeclaredProperties {
@@ -92,13 +88,13 @@ export function parseQueueArguments(
     }
   }
   if (type === 'stream') checkStreamLimits(args);
-  return settingsOf(type, args, known);
+  return settingsOf(type, args);
 }
 
 /** Reads the arguments of a queue that a restart ended: they were checked when it was declared, by whatever rules. */
-export function readQueueArguments(args: FieldTable, { known }: QueueArgumentRules): QueueSettings {
+export function readQueueArguments(args: FieldTable): QueueSettings {
   const type = TYPE_NAMES.get(textOf(args.get('x-queue-type')) ?? 'classic') ?? 'classic';
-  return settingsOf(type, args, known[type]);
+  return settingsOf(type, args);
 }
 
 /**
@@ -111,6 +107,11 @@ export function deadLetterExchangeOf(args: FieldTable, place: QueuePlace): strin
   throw preconditionFailed(
     `invalid type '${value.type}' for arg '${DEAD_LETTER_EXCHANGE}' in ${resource(place)}`,
   );
+}
+
+/** Whether what comes back is to wait before it is ready again (rabbitmq.com/docs/quorum-queues, 4.3). */
+export function delaysRetries(args: FieldTable): boolean {
+  return DELAYED_RETRY_TYPES.has(textOf(args.get('x-delayed-retry-type')) ?? 'disabled');
 }
 
 /**
@@ -153,6 +154,9 @@ export function queueTypeOf(args: FieldTable, { typeNames }: QueueArgumentRules)
   return typeNames.get(textOf(args.get('x-queue-type')) ?? 'classic') ?? 'classic';
 }
 
+/** Anything else is as `disabled`. */
+const DELAYED_RETRY_TYPES: ReadonlySet<string> = new Set(['all', 'failed', 'returned']);
+
 const DEAD_LETTER_EXCHANGE = 'x-dead-letter-exchange';
 
 const STREAM_SEGMENT_BYTES_MAX = 3_000_000_000;
@@ -185,12 +189,8 @@ function checkStreamLimits(args: FieldTable): void {
 }
 
 /** Reads checked arguments. Those that RabbitMQ does not check count only when they make sense. */
-function settingsOf(type: QueueType, args: FieldTable, known: readonly string[]): QueueSettings {
+function settingsOf(type: QueueType, args: FieldTable): QueueSettings {
   const integer = (key: string): number | undefined => integerOf(args.get(key));
-  const duration = (key: string): number | undefined => {
-    const milliseconds = integer(key);
-    return milliseconds !== undefined && milliseconds >= 0 ? milliseconds : undefined;
-  };
   const common = {
     type,
     consumerTimeoutMs: consumerTimeoutOf(args),
@@ -220,20 +220,7 @@ function settingsOf(type: QueueType, args: FieldTable, known: readonly string[])
     const maxPriority = integer('x-max-priority');
     return { ...shared, maxPriority: maxPriority === undefined ? undefined : Math.max(1, maxPriority) };
   }
-  const replicated = {
-    ...shared,
-    deadLetterStrategy: strategyOf(args),
-    deliveryLimit: integer('x-delivery-limit'),
-  };
-  // A generation that does not know them ignores them.
-  if (!known.includes('x-delayed-retry-type')) return replicated;
-  return {
-    ...replicated,
-    consumerDisconnectedTimeoutMs: duration('x-consumer-disconnected-timeout'),
-    delayedRetryType: delayedRetryTypeOf(args),
-    delayedRetryMinMs: duration('x-delayed-retry-min'),
-    delayedRetryMaxMs: duration('x-delayed-retry-max'),
-  };
+  return { ...shared, deadLetterStrategy: strategyOf(args), deliveryLimit: integer('x-delivery-limit') };
 }
 
 /**
@@ -262,19 +249,6 @@ function overflowOf(type: QueueType, args: FieldTable): Overflow | undefined {
 function strategyOf(args: FieldTable): DeadLetterStrategy | undefined {
   const strategy = textOf(args.get('x-dead-letter-strategy'));
   return strategy === 'at-most-once' || strategy === 'at-least-once' ? strategy : undefined;
-}
-
-function delayedRetryTypeOf(args: FieldTable): DelayedRetryType | undefined {
-  const type = textOf(args.get('x-delayed-retry-type'));
-  switch (type) {
-    case 'disabled':
-    case 'all':
-    case 'failed':
-    case 'returned':
-      return type;
-    default:
-      return undefined;
-  }
 }
 
 function invalid(key: string, place: QueuePlace, rest: string): AmqpError {

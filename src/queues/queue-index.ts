@@ -54,7 +54,7 @@ export class QueueIndex implements ReadyIndex {
   /** Whether the entry that the last `shift` took had been handed out before. */
   lastRedelivered = false;
   /** Nobody counts. */
-  readonly lastDeliveryCount = 0;
+  readonly lastCounts = 0;
 
   /** @param cooler absent: every position stays in memory */
   constructor(cooler?: Cooler) {

@@ -1,5 +1,5 @@
 /**
- * What makes ready messages of a classic queue go by themselves: too many of them (rabbitmq.com/docs/maxlength), or too
+ * What makes ready messages of a queue go by themselves: too many of them (rabbitmq.com/docs/maxlength), or too
  * old (rabbitmq.com/docs/ttl). Policies may change both while there are messages.
  */
 import type { Clock } from '../lib/clock.js';

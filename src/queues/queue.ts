@@ -29,9 +29,9 @@ export interface Consumer {
   canTake(): boolean;
   /**
    * Writes one delivery. Must not call back into the queue.
-   * @param deliveryCount how often the message was handed out before, if the queue counts that; else 0
+   * @param counts what the queue tells of earlier deliveries (return-counts.ts); 0 for nothing
    */
-  deliver(position: number, sequence: number, redelivered: boolean, deliveryCount: number): void;
+  deliver(position: number, sequence: number, redelivered: boolean, counts: number): void;
   /** The queue is gone; the consumer is no longer subscribed. */
   cancelledByQueue(): void;
 }
@@ -59,7 +59,7 @@ export interface QueueCounts {
 export interface PeekedMessage {
   readonly position: number;
   readonly redelivered: boolean;
-  readonly deliveryCount: number;
+  readonly counts: number;
 }
 
 export interface Queue extends QueueProperties {
@@ -99,7 +99,7 @@ export interface Queue extends QueueProperties {
   /** Of the message that the last `get` took. */
   readonly lastSequence: number;
   readonly lastRedelivered: boolean;
-  readonly lastDeliveryCount: number;
+  readonly lastCounts: number;
   /**
    * Looks at ready messages without taking them, in the order of their delivery: `count` from the first, or as many
    * as there are before the first whose position is not in memory. Their positions hold until the queue is used.
@@ -110,9 +110,9 @@ export interface Queue extends QueueProperties {
   acknowledge(position: number, sequence: number): void;
   /**
    * The message is ready again, marked redelivered: where, is for the type to say.
-   * @param isAbandoned nobody gave it back: the channel that had it has gone
+   * @param cause absent: it was given back
    */
-  requeue(position: number, sequence: number, isAbandoned?: boolean): void;
+  requeue(position: number, sequence: number, cause?: Return): void;
   /** The message is dropped, or dead-lettered with reason `rejected`. */
   reject(position: number, sequence: number): void;
 
@@ -136,8 +136,12 @@ export interface Queue extends QueueProperties {
   readonly isHandOutNoted: boolean;
   /** Whether `recover` has to see every message: then none may come as a run, or unreadable. */
   readonly recoversByMessage: boolean;
-  /** Puts back a message that a restart interrupted. @param returnCount how often the log says that it came back */
-  recover(position: number, handOut: HandOut, returnCount: number): void;
+  /**
+   * Puts back a message that a restart interrupted.
+   * @param returnCount how often the log says that it came back
+   * @param failureCount how many of these counted as failures
+   */
+  recover(position: number, handOut: HandOut, returnCount: number, failureCount: number): void;
   /** As `recover`, for all messages of a run. */
   recoverRun(run: ColdRun, handOut: HandOut): void;
   /** Ends the timers: the broker is closing. */
@@ -150,6 +154,13 @@ export interface Queue extends QueueProperties {
   /** Drops everything and cancels the consumers. @returns how many messages were ready */
   delete(): number;
 }
+
+/**
+ * Why a message comes back to its queue: given back (basic.nack, basic.recover) or given back as failed (basic.reject),
+ * the channel that had it has gone, or its time for an acknowledgement was over.
+ */
+export const Return = { GivenBack: 0, Failed: 1, Abandoned: 2, TimedOut: 3 } as const;
+export type Return = (typeof Return)[keyof typeof Return];
 
 /** A place in the journal: records before it are gone from a queue. */
 export interface PurgeMark {

@@ -4,7 +4,7 @@
  * without a delivery limit puts what it gets back behind the fresh ones instead: nothing it cannot get rid of may stand
  * in the way.
  *
- * The sequence number of an entry is how often it was handed out before: all that has to be known when it comes back.
+ * The sequence number of an entry is its counts (return-counts.ts): all that has to be known when it comes back.
  */
 import type { ColdRun } from './cold-run.js';
 import { NumberedPositions } from './numbered-positions.js';
@@ -13,11 +13,11 @@ import type { HandOut, PeekVisitor, ReadyIndex } from './ready-index.js';
 export class QuorumIndex implements ReadyIndex {
   lastSequence = 0;
   lastRedelivered = false;
-  lastDeliveryCount = 0;
+  lastCounts = 0;
   private readonly fresh: ReadyIndex;
-  /** Each with how often it was handed out. */
+  /** Each with its counts. */
   private readonly returned = new NumberedPositions();
-  /** Of those that came back and are among the fresh ones: how often they were handed out. */
+  /** Of those that came back and are among the fresh ones. */
   private readonly counts = new Map<number, number>();
 
   constructor(fresh: ReadyIndex) {
@@ -47,14 +47,14 @@ export class QuorumIndex implements ReadyIndex {
   shift(): number {
     const { returned, fresh } = this;
     if (returned.length > 0) {
-      this.lastSequence = this.lastDeliveryCount = returned.firstNumber;
+      this.lastSequence = this.lastCounts = returned.firstNumber;
       this.lastRedelivered = true;
       return returned.shift();
     }
     const position = fresh.shift();
-    const count = this.counts.size === 0 ? 0 : this.takeCount(position);
-    this.lastSequence = this.lastDeliveryCount = count;
-    this.lastRedelivered = count > 0 || fresh.lastRedelivered;
+    const counts = this.counts.size === 0 ? 0 : this.takeCounts(position);
+    this.lastSequence = this.lastCounts = counts;
+    this.lastRedelivered = counts > 0 || fresh.lastRedelivered;
     return position;
   }
 
@@ -68,20 +68,20 @@ export class QuorumIndex implements ReadyIndex {
     for (let i = 0; i < returns; i++) visit(returned.positionAt(i), true, returned.numberAt(i));
     if (count === returns) return;
     this.fresh.visitHead(count - returns, (position, redelivered) => {
-      const deliveryCount = this.counts.get(position) ?? 0;
-      visit(position, redelivered || deliveryCount > 0, deliveryCount);
+      const counts = this.counts.get(position) ?? 0;
+      visit(position, redelivered || counts > 0, counts);
     });
   }
 
-  /** Puts back an entry behind those that came back before; `sequence` is how often it is handed out by now. */
-  restore(position: number, sequence: number): void {
-    this.returned.push(position, sequence);
+  /** Puts back an entry behind those that came back before. */
+  restore(position: number, counts: number): void {
+    this.returned.push(position, counts);
   }
 
-  /** As `restore`, but behind all that wait, as an ordinary message. */
-  restoreToBack(position: number, sequence: number): void {
-    this.counts.set(position, sequence);
-    this.fresh.push(position, 0);
+  /** As `restore`, but behind all of that priority that wait. */
+  restoreToBack(position: number, counts: number, priority: number): void {
+    this.counts.set(position, counts);
+    this.fresh.push(position, priority);
   }
 
   get coldHead(): ColdRun | undefined {
@@ -111,9 +111,9 @@ export class QuorumIndex implements ReadyIndex {
     this.counts.clear();
   }
 
-  private takeCount(position: number): number {
-    const count = this.counts.get(position) ?? 0;
+  private takeCounts(position: number): number {
+    const counts = this.counts.get(position) ?? 0;
     this.counts.delete(position);
-    return count;
+    return counts;
   }
 }

@@ -17,12 +17,19 @@ import { CompetingQueue } from './competing-queue.js';
 import { DyingBodies } from './dying-bodies.js';
 import { isLimited } from './length-limit.js';
 import { PriorityIndex } from './priority-index.js';
-import type { Consumer, DeadLetterReason, QueueHost, QueueProperties } from './queue.js';
+import {
+  type Consumer,
+  type DeadLetterReason,
+  type QueueHost,
+  type QueueProperties,
+  Return,
+} from './queue.js';
 import { keepsDeadLetters, type QueueSettings } from './queue-arguments.js';
 import { QueueIndex } from './queue-index.js';
 import { QuorumIndex } from './quorum-index.js';
 import type { QuorumRules } from './quorum-rules.js';
 import type { HandOut, ReadyIndex } from './ready-index.js';
+import { acquiredCountOf, deliveryCountOf, returnCounts } from './return-counts.js';
 import { NORMAL_PRIORITY_MAX, TwoLevelIndex } from './two-level-index.js';
 
 /** Of a message that has none: neither high nor low. */
@@ -66,8 +73,8 @@ export class QuorumQueue extends CompetingQueue {
   ) {
     const { settings } = properties;
     const deliveryLimit = deliveryLimitOf(settings, generation);
-    // Where messages go to the back they are not in the order of the log, by which it finds them again.
-    const isCoolable = !isLimited(settings) && deliveryLimit !== Number.POSITIVE_INFINITY;
+    const isUnlimited = deliveryLimit === Number.POSITIVE_INFINITY;
+    const isCoolable = !isLimited(settings) && !isUnlimited && generation.priorities !== 'strict';
     const index = new QuorumIndex(freshIndexFor(generation, isCoolable ? log : undefined));
     const yieldsToHigher = generation.singleActiveFollowsPriority;
     super(properties, { virtualHostName, log, host, index, yieldsToHigher });
@@ -88,6 +95,7 @@ export class QuorumQueue extends CompetingQueue {
     if (keepsDeadLetters(settings)) this.dying ??= new DyingBodies(this.log);
     else if (this.dying?.length === 0) this.dying = undefined;
     super.applySettings(settings);
+    if (this.rules.limit?.countsBytes === true) this.dying?.measureAll();
     if (this.rules.limit?.dropsHead === false) this.enforceLimit();
     else this.isRefusing = false;
     this.tryResume();
@@ -111,22 +119,21 @@ export class QuorumQueue extends CompetingQueue {
     this.onSettled();
   }
 
-  requeue(position: number, sequence: number, isAbandoned = false): void {
+  requeue(position: number, sequence: number, cause: Return = Return.GivenBack): void {
     if (this.isDeleted) return this.acknowledge(position, sequence);
     if (this.mustRead(position)) {
-      return this.log.fetch(position, () => this.requeue(position, sequence, isAbandoned));
+      return this.log.fetch(position, () => this.requeue(position, sequence, cause));
     }
     this.unackedCount--;
     // Noted also when it dies now: should the broker end before it is safe elsewhere, it is known to be overdue.
-    this.log.noteReturn(position, this.id);
-    const deliveryCount = sequence + 1;
-    if (deliveryCount > this.deliveryLimit) {
+    const isFailure = this.isFailure(cause);
+    this.log.noteReturn(position, this.id, isFailure);
+    const counts = this.countReturn(sequence, isFailure);
+    if (deliveryCountOf(counts) > this.deliveryLimit) {
       this.die(position, 'delivery_limit');
     } else {
-      // RabbitMQ, "Repeated Requeues": without a limit what is given back goes to the back.
-      const isToBack = this.mayGoToBack && this.deliveryLimit === Number.POSITIVE_INFINITY && !isAbandoned;
-      if (isToBack) this.index.restoreToBack(position, deliveryCount);
-      else this.index.restore(position, deliveryCount);
+      if (this.isToBack(cause)) this.index.restoreToBack(position, counts, PRIORITY_DEFAULT);
+      else this.index.restore(position, counts);
       this.settleReturn(position);
     }
     this.onSettled();
@@ -139,7 +146,7 @@ export class QuorumQueue extends CompetingQueue {
     }
     this.unackedCount--;
     // Should the broker end before it is safe elsewhere, it is ready again, and known to have been handed out.
-    if (this.dying !== undefined) this.log.noteReturn(position, this.id);
+    if (this.dying !== undefined) this.log.noteReturn(position, this.id, true);
     this.die(position, 'rejected');
     this.onSettled();
   }
@@ -175,13 +182,15 @@ export class QuorumQueue extends CompetingQueue {
     );
   }
 
-  recover(position: number, handOut: HandOut, returnCount: number): void {
-    if (returnCount > this.deliveryLimit) {
+  recover(position: number, handOut: HandOut, returnCount: number, failureCount: number): void {
+    if (failureCount > this.deliveryLimit) {
       this.overdue ??= [];
       this.overdue.push(position);
       return;
     }
-    if (returnCount > 0) this.index.restore(position, returnCount);
+    // What another generation gave back without counting it does not count here either, but was handed out.
+    const counts = returnCounts(failureCount, this.generation.hasAcquiredCount ? returnCount : 0);
+    if (counts > 0) this.index.restore(position, counts);
     else this.index.recover(position, handOut, this.priorityOf(position));
     this.settleRecovery(position);
     if (this.rules.limit?.dropsHead === false) this.enforceLimit();
@@ -251,6 +260,24 @@ export class QuorumQueue extends CompetingQueue {
     return this.dying?.bytes ?? 0;
   }
 
+  private isFailure(cause: Return): boolean {
+    return this.generation.countsEveryReturn || cause === Return.Failed || cause === Return.Abandoned;
+  }
+
+  private countReturn(counts: number, isFailure: boolean): number {
+    const deliveryCount = deliveryCountOf(counts) + (isFailure ? 1 : 0);
+    return returnCounts(deliveryCount, this.generation.hasAcquiredCount ? acquiredCountOf(counts) + 1 : 0);
+  }
+
+  /**
+   * RabbitMQ, "Repeated Requeues": without a limit what is given back goes to the back. Where basic.reject counts for
+   * more than basic.nack, what it gives back goes to the front all the same (rabbit_fifo.erl, #modify).
+   */
+  private isToBack(cause: Return): boolean {
+    if (!this.mayGoToBack || this.deliveryLimit !== Number.POSITIVE_INFINITY) return false;
+    return cause === Return.GivenBack || (cause === Return.Failed && this.generation.countsEveryReturn);
+  }
+
   /** Whether the size of its body will be asked for, and it has left memory. */
   private mustRead(position: number): boolean {
     return this.rules.limit?.countsBytes === true && !this.log.isReadable(position);
@@ -274,5 +301,5 @@ function freshIndexFor({ priorities }: QuorumRules, cooler: Cooler | undefined):
 
 function deliveryLimitOf({ deliveryLimit }: QueueSettings, generation: QuorumRules): number {
   const limit = deliveryLimit ?? generation.deliveryLimitDefault;
-  return limit < 0 ? Number.POSITIVE_INFINITY : limit;
+  return limit < 0 && generation.hasNegativeLimit ? Number.POSITIVE_INFINITY : limit;
 }

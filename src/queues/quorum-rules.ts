@@ -4,6 +4,8 @@ import { DELIVERY_LIMIT_DEFAULT } from '../lib/limits.js';
 export interface QuorumRules {
   /** Failed deliveries of a message without x-delivery-limit and policy; Infinity is without limit. 4.0: 20. */
   readonly deliveryLimitDefault: number;
+  /** Whether a negative delivery limit is none (4.0); before, every failed delivery exceeds it. */
+  readonly hasNegativeLimit: boolean;
   /**
    * 3.x looks at no priority; 4.0 has two levels, of which the high one (above 4) is served twice as often; 4.3 serves
    * 0 to 31 strictly, and takes 4 for a message that says none.
@@ -21,16 +23,14 @@ export interface QuorumRules {
   readonly hasAcquiredCount: boolean;
   /** Whether a single active consumer gives way to one of a higher x-priority (4.0). */
   readonly singleActiveFollowsPriority: boolean;
-  /** x-delayed-retry-type, -min and -max, and x-consumer-disconnected-timeout (4.3); ignored before. */
-  readonly hasDelayedRetry: boolean;
 }
 
 /** RabbitMQ 4.0 to 4.2. */
 export const QUORUM_RULES: QuorumRules = {
   deliveryLimitDefault: DELIVERY_LIMIT_DEFAULT,
+  hasNegativeLimit: true,
   priorities: 'two-levels',
   countsEveryReturn: true,
   hasAcquiredCount: false,
   singleActiveFollowsPriority: true,
-  hasDelayedRetry: false,
 };

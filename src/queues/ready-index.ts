@@ -9,7 +9,7 @@ export const HandOut = { Never: 0, Noted: 1, Presumed: 2 } as const;
 export type HandOut = (typeof HandOut)[keyof typeof HandOut];
 
 /** Told of one entry: its position, and what its next delivery would say. */
-export type PeekVisitor = (position: number, redelivered: boolean, deliveryCount: number) => void;
+export type PeekVisitor = (position: number, redelivered: boolean, counts: number) => void;
 
 export interface ReadyIndex {
   readonly length: number;
@@ -17,8 +17,8 @@ export interface ReadyIndex {
   readonly lastSequence: number;
   /** Whether the entry that the last `shift` took had been handed out before. */
   readonly lastRedelivered: boolean;
-  /** How often the entry that the last `shift` took had been handed out, in an order that counts it; else 0. */
-  readonly lastDeliveryCount: number;
+  /** What is known of earlier deliveries of the entry that the last `shift` took, in an order that counts them; else 0. */
+  readonly lastCounts: number;
   /** Whether there are messages of which it is presumed that they were handed out. */
   readonly hasPresumedHandOuts: boolean;
   /** Adds a message. @param priority of the message, for an order that knows priorities */

@@ -17,7 +17,7 @@ const HIGH_IN_A_ROW = 2;
 export class TwoLevelIndex implements ReadyIndex, Cooler {
   /** Fresh messages need no place of their own to go back to. */
   readonly lastSequence = 0;
-  readonly lastDeliveryCount = 0;
+  readonly lastCounts = 0;
   lastRedelivered = false;
   private readonly cooler: Cooler | undefined;
   private readonly normal: QueueIndex;

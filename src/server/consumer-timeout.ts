@@ -128,9 +128,10 @@ export class ConsumerTimeout {
       consumer.queue.unsubscribe(consumer);
       consumer.cancelledByQueue();
     }
-    // Somebody who called basic.get, or cannot be told of a cancel, is told so. RabbitMQ 4.3 names no time then.
-    if (isChannelLost) return this.closeChannel(-1);
+    // By the queue, also where the channel is lost next: that would count as a failure of these deliveries.
     for (const tag of overdue) channel.deliveries.takeBack(tag);
+    // Somebody who called basic.get, or cannot be told of a cancel, is told so. RabbitMQ 4.3 names no time then.
+    if (isChannelLost) this.closeChannel(-1);
   }
 
   private closeChannel(timeoutMs: number): void {

@@ -9,7 +9,7 @@
 import { preconditionFailed } from '../amqp/errors.js';
 import type { ByteBlock } from '../lib/bytes.js';
 import { TAGS_TAKEN_BACK_MAX } from '../lib/limits.js';
-import type { Consumer, Queue } from '../queues/queue.js';
+import { type Consumer, type Queue, Return } from '../queues/queue.js';
 import type { MessageLog } from '../store/message-log.js';
 import { DeliveryWriter, deliverPrefix } from './delivery-writer.js';
 import type { Transport } from './transport.js';
@@ -77,8 +77,8 @@ export class ChannelConsumer extends DeliveryOwner implements Consumer {
     return !this.deliveries.transport.isCongested;
   }
 
-  deliver(position: number, sequence: number, redelivered: boolean, deliveryCount: number): void {
-    this.deliveries.deliver(this, position, sequence, redelivered, deliveryCount);
+  deliver(position: number, sequence: number, redelivered: boolean, counts: number): void {
+    this.deliveries.deliver(this, position, sequence, redelivered, counts);
   }
 
   cancelledByQueue(): void {
@@ -95,8 +95,18 @@ export class ChannelConsumer extends DeliveryOwner implements Consumer {
   }
 }
 
-/** What becomes of a delivery. One is abandoned when its channel goes. */
-export const Settlement = { Acknowledge: 0, Requeue: 1, Reject: 2, Abandon: 3 } as const;
+/**
+ * What becomes of a delivery. Given back it is requeued, by basic.reject as one that failed; it is abandoned when its
+ * channel goes, and taken back when its time is over.
+ */
+export const Settlement = {
+  Acknowledge: 0,
+  Requeue: 1,
+  Reject: 2,
+  Fail: 3,
+  Abandon: 4,
+  TakeBack: 5,
+} as const;
 export type Settlement = (typeof Settlement)[keyof typeof Settlement];
 
 /** A settlement that a transaction holds back until its commit. */
@@ -164,7 +174,7 @@ export class Deliveries {
 
   /** Requeues a delivery whose time is over; whoever settles it later on is not told off. */
   takeBack(tag: number): void {
-    this.settleAt(this.find(tag), Settlement.Requeue);
+    this.settleAt(this.find(tag), Settlement.TakeBack);
     this.takenBack ??= new Set();
     this.takenBack.add(tag);
     if (this.takenBack.size > TAGS_TAKEN_BACK_MAX)
@@ -181,12 +191,12 @@ export class Deliveries {
     position: number,
     sequence: number,
     redelivered: boolean,
-    deliveryCount: number,
+    counts: number,
   ): void {
     const tag = this.nextTag++;
     if (!consumer.noAck) this.remember(consumer, tag, position, sequence);
-    if (deliveryCount > 0) {
-      this.writer.writeCountedDelivery(consumer.framePrefix, tag, position, deliveryCount);
+    if (counts > 0) {
+      this.writer.writeCountedDelivery(consumer.framePrefix, tag, position, counts);
     } else {
       this.writer.writeDelivery(consumer.framePrefix, tag, redelivered, position);
     }
@@ -338,6 +348,13 @@ export class Deliveries {
   }
 }
 
+const RETURNS = {
+  [Settlement.Requeue]: Return.GivenBack,
+  [Settlement.Fail]: Return.Failed,
+  [Settlement.Abandon]: Return.Abandoned,
+  [Settlement.TakeBack]: Return.TimedOut,
+} as const;
+
 /** Tells the queue what became of a delivery, then lets its owner take the next. */
 export function settleDelivery(
   owner: DeliveryOwner,
@@ -348,7 +365,7 @@ export function settleDelivery(
   owner.unackedCount--;
   if (kind === Settlement.Acknowledge) owner.queue.acknowledge(position, sequence);
   else if (kind === Settlement.Reject) owner.queue.reject(position, sequence);
-  else owner.queue.requeue(position, sequence, kind === Settlement.Abandon);
+  else owner.queue.requeue(position, sequence, RETURNS[kind]);
   owner.onSettled();
 }
 

@@ -2,7 +2,7 @@
  * Writes messages as they leave on a channel: a deliver method with its content, or the content alone. Small ones are
  * copied from the log into the slab of the transport; large bodies are referred to where they lie.
  */
-import { withDeliveryCount } from '../amqp/delivery-count.js';
+import { withCounts } from '../amqp/delivery-count.js';
 import {
   bodyOffset,
   contentHeaderOffset,
@@ -19,6 +19,7 @@ import {
 } from '../amqp/message-image.js';
 import { allocateBlock, type ByteBlock, copyBytes } from '../lib/bytes.js';
 import { BODY_REFERENCE_BYTES_MIN } from '../lib/limits.js';
+import { acquiredCountOf, deliveryCountOf } from '../queues/return-counts.js';
 import type { MessageLog } from '../store/message-log.js';
 import type { Transport } from './transport.js';
 
@@ -63,8 +64,8 @@ export class DeliveryWriter {
       this.writeBody(position, image + bodyOffset(namesLength, headerLength), bodySize);
   }
 
-  /** As `writeDelivery`, of a message that was handed out before, and says how often. */
-  writeCountedDelivery(prefix: ByteBlock, tag: number, position: number, deliveryCount: number): void {
+  /** As `writeDelivery`, of a message that was handed out before, and says how often (queues/return-counts.ts). */
+  writeCountedDelivery(prefix: ByteBlock, tag: number, position: number, counts: number): void {
     const segment = this.log.segmentOf(position);
     const image = this.log.payloadOffset(position);
     const namesLength = segment.view.getUint16(image + IMAGE_NAMES_LENGTH, true);
@@ -78,25 +79,24 @@ export class DeliveryWriter {
     block.view.setUint32(at + 4, tag);
     block.bytes[at + 8] = 1;
     copyBytes(segment.block, image + IMAGE_HEADER_BYTES, block, at + 9, namesLength + 1);
-    this.writeContent(position, deliveryCount);
+    this.writeContent(position, counts);
   }
 
   /**
    * Writes the content (header and body frames) of a record after a method that names it: get-ok and return.
    * The reference of the caller is enough for the time of the call.
-   * @param deliveryCount how often the message was handed out before, if its queue counts that; else 0
+   * @param counts what its queue tells of earlier deliveries (queues/return-counts.ts)
    */
-  writeContent(position: number, deliveryCount = 0): void {
+  writeContent(position: number, counts = 0): void {
     const segment = this.log.segmentOf(position);
     const image = this.log.payloadOffset(position);
     const bodySize = segment.view.getUint32(image + IMAGE_BODY_SIZE, true);
     const headerLength = segment.view.getUint32(image + IMAGE_CONTENT_HEADER_LENGTH, true);
     const namesLength = segment.view.getUint16(image + IMAGE_NAMES_LENGTH, true);
     const headerAt = image + contentHeaderOffset(namesLength);
-    if (deliveryCount > 0) {
-      this.writeHeader(
-        withDeliveryCount(segment.bytes.subarray(headerAt, headerAt + headerLength), deliveryCount),
-      );
+    if (counts > 0) {
+      const header = segment.bytes.subarray(headerAt, headerAt + headerLength);
+      this.writeHeader(withCounts(header, deliveryCountOf(counts), acquiredCountOf(counts)));
     } else {
       const length = headerLength + FRAME_OVERHEAD_BYTES;
       const at = this.transport.reserve(length);

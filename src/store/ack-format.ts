@@ -13,6 +13,7 @@
  *   kind      0   the queue does not need the record any more
  *             1   the record was handed out and came back; once for each time
  *             2   the queue needs none of the records from this one up to that of the next entry, of the same kind
+ *             3   as 1, where coming back is no failure of the delivery; a reader that does not know it passes it over
  *
  * Chunks are appended, one with each commit, each at a multiple of 4. A chunk that cannot be proven is skipped: its
  * acks are lost, which means redelivery, and the search goes on behind it.
@@ -43,7 +44,7 @@ export function encodeAcks(entries: Buffer, position = 0): Buffer {
 }
 
 /** What an entry says; see above. */
-export const AckKind = { Gone: 0, Returned: 1, RangeGone: 2 } as const;
+export const AckKind = { Gone: 0, Failed: 1, RangeGone: 2, GivenBack: 3 } as const;
 export type AckKind = (typeof AckKind)[keyof typeof AckKind];
 
 const KIND_UNIT = 0x4000_0000;
@@ -70,6 +71,8 @@ export class Acks {
   readonly gone = new Set<number>();
   private readonly ranges: AckRange[] = [];
   private readonly returnsByKey = new Map<number, number>();
+  /** How many of the returns were no failures, of those that had such. */
+  private readonly givenBackByKey = new Map<number, number>();
 
   get isEmpty(): boolean {
     return this.gone.size + this.ranges.length + this.returnsByKey.size === 0;
@@ -88,6 +91,12 @@ export class Acks {
     return this.returnsByKey.get(ackKey(recordOffset, queueId)) ?? 0;
   }
 
+  /** How many of these returns count as failures of the delivery. */
+  failureCount(recordOffset: number, queueId: number): number {
+    const givenBack = this.givenBackByKey.get(ackKey(recordOffset, queueId)) ?? 0;
+    return this.returnCount(recordOffset, queueId) - givenBack;
+  }
+
   /** Takes in the entries of a chunk. */
   add(bytes: Buffer, start: number, end: number): void {
     for (let entry = start; entry < end; entry += ENTRY_BYTES) {
@@ -97,9 +106,11 @@ export class Acks {
       const offset = (word % KIND_UNIT) * 8;
       if (kind === AckKind.Gone) {
         this.gone.add(ackKey(offset, queueId));
-      } else if (kind === AckKind.Returned) {
+      } else if (kind === AckKind.Failed || kind === AckKind.GivenBack) {
         const key = ackKey(offset, queueId);
         this.returnsByKey.set(key, (this.returnsByKey.get(key) ?? 0) + 1);
+        if (kind === AckKind.Failed) continue;
+        this.givenBackByKey.set(key, (this.givenBackByKey.get(key) ?? 0) + 1);
       } else if (kind === AckKind.RangeGone && entry + ENTRY_BYTES < end) {
         entry += ENTRY_BYTES;
         this.ranges.push({

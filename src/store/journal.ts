@@ -144,9 +144,9 @@ export class Journal {
   }
 
   /** A queue has a record again that it had handed out. */
-  noteReturn(segment: Segment, recordOffset: number, queueId: number): void {
+  noteReturn(segment: Segment, recordOffset: number, queueId: number, isFailure: boolean): void {
     this.expectAcks(segment);
-    segment.journal!.noteReturn(recordOffset, queueId);
+    segment.journal!.noteReturn(recordOffset, queueId, isFailure);
   }
 
   /** Alone they can wait: what they spare is a redelivery. */

@@ -315,16 +315,15 @@ export class MessageLog {
   /** As `release`, by a durable queue that does not need the record any more: not after a restart either. */
   settle(position: number, queueId: number): void {
     const segment = this.segmentOf(position);
-    if (segment.journal !== undefined) {
-      this.journal!.noteAck(segment, offsetOf(position), queueId);
-    }
+    if (segment.journal !== undefined) this.journal!.noteAck(segment, offsetOf(position), queueId);
     if (--segment.live === 0) this.retire(segment);
   }
 
-  /** A durable queue has a record again that it had handed out: it tells so after a restart too. */
-  noteReturn(position: number, queueId: number): void {
+  /** A durable queue has a record again, after a failed delivery or not: it tells so after a restart too. */
+  noteReturn(position: number, queueId: number, isFailure: boolean): void {
     const segment = this.segmentOf(position);
-    if (segment.journal !== undefined) this.journal!.noteReturn(segment, offsetOf(position), queueId);
+    if (segment.journal === undefined) return;
+    this.journal!.noteReturn(segment, offsetOf(position), queueId, isFailure);
   }
 
   private retire(segment: Segment): void {

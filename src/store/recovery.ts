@@ -31,10 +31,10 @@ export interface RecoveryVisitor {
   /** Whether the queue, which exists, has to see each of its messages. */
   recoversByMessage(queueId: number): boolean;
   /**
-   * A message that a queue has, which came back to it `returnCount` times. Each call is one reference of `position`,
-   * in the order of the log.
+   * A message that a queue has, which came back to it `returnCount` times, `failureCount` of them as a failure. Each
+   * call is one reference of `position`, in the order of the log.
    */
-  onMessage(queueId: number, position: number, returnCount: number): void;
+  onMessage(queueId: number, position: number, returnCount: number, failureCount: number): void;
   /** Messages that a queue has and that never came back to it, as many references. */
   onRun(queueId: number, run: RecordRun): void;
   /** Bytes that cannot be proven. `isTail`: at the end of the newest segment, never confirmed. */
@@ -160,7 +160,12 @@ function recoverSection(
       endRun(from, to, count);
       count = 0;
       segment.live++;
-      visitor.onMessage(queueId, log.positionIn(segment, offset), returnCount);
+      visitor.onMessage(
+        queueId,
+        log.positionIn(segment, offset),
+        returnCount,
+        acks.failureCount(offset, queueId),
+      );
     } else {
       if (count++ === 0) from = offset;
       to = offset;
@@ -215,7 +220,8 @@ function recoverBatch(
       const queueId = file.readUInt32LE(targetsAt + 4 + 4 * i);
       if (acks.has(offset, queueId) || !visitor.isKept(queueId, journal.number, offset)) continue;
       segment.live++;
-      visitor.onMessage(queueId, position, acks.returnCount(offset, queueId));
+      const returnCount = acks.returnCount(offset, queueId);
+      visitor.onMessage(queueId, position, returnCount, acks.failureCount(offset, queueId));
     }
   });
 }

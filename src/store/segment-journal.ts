@@ -80,9 +80,9 @@ export class SegmentJournal {
     this.ackCount += count;
   }
 
-  /** A record was handed out and came back. */
-  noteReturn(recordOffset: number, queueId: number): void {
-    this.note(ackWord(recordOffset, AckKind.Returned), queueId);
+  /** A record was handed out and came back, after a failed delivery or not. */
+  noteReturn(recordOffset: number, queueId: number, isFailure: boolean): void {
+    this.note(ackWord(recordOffset, isFailure ? AckKind.Failed : AckKind.GivenBack), queueId);
   }
 
   private note(word: number, queueId: number): void {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { withDeliveryCount } from '../../src/amqp/delivery-count.js';
+import { withCounts } from '../../src/amqp/delivery-count.js';
 import { type FieldEntry, FieldTable } from '../../src/amqp/field-table.js';
 import { long, longstr } from '../../src/amqp/field-value.js';
 import { CONTENT_HEADER_FIXED_BYTES } from '../../src/amqp/message-image.js';
@@ -9,8 +9,8 @@ import { contentHeader } from '../helpers/frames.js';
 
 const KEY = 'x-delivery-count';
 
-function counted(properties: BasicProperties, count: number): BasicProperties {
-  const edited = withDeliveryCount(contentHeader(7, encodeProperties(properties)), count);
+function counted(properties: BasicProperties, count: number, acquiredCount = 0): BasicProperties {
+  const edited = withCounts(contentHeader(7, encodeProperties(properties)), count, acquiredCount);
   expect(edited.subarray(0, CONTENT_HEADER_FIXED_BYTES)).toEqual(
     contentHeader(7, encodeProperties({})).subarray(0, CONTENT_HEADER_FIXED_BYTES),
   );
@@ -62,5 +62,21 @@ describe('x-delivery-count', () => {
         expect(others.contentType).toBe(contentType ?? undefined);
       }),
     );
+  });
+
+  it('stands behind x-acquired-count, each only where it counts something', () => {
+    const headers = FieldTable.of([
+      ['x-a', longstr('1')],
+      ['x-b', longstr('2')],
+      ['x-z', longstr('3')],
+    ]);
+    const keys = (deliveryCount: number, acquiredCount: number): unknown =>
+      counted({ headers }, deliveryCount, acquiredCount).headers!.entries.map(([name, value]) =>
+        value.type === 'long' ? `${name} ${value.value}` : name,
+      );
+    expect(keys(1, 2)).toEqual(['x-a', 'x-acquired-count 2', 'x-b', 'x-delivery-count 1', 'x-z']);
+    expect(keys(0, 2)).toEqual(['x-a', 'x-acquired-count 2', 'x-b', 'x-z']);
+    expect(keys(1, 0)).toEqual(['x-a', 'x-b', 'x-delivery-count 1', 'x-z']);
+    expect(keys(0, 0)).toEqual(['x-a', 'x-b', 'x-z']);
   });
 });

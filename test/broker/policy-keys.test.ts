@@ -1,5 +1,10 @@
 /** Every key a policy may have: rabbitmq.com/docs/parameters#policies, with the texts of rabbit_policies. */
 import { describe, expect, it } from 'vitest';
+import { RABBITMQ_3_13 } from '../../src/broker/generations/3-13.js';
+import { RABBITMQ_4_2 } from '../../src/broker/generations/4-2.js';
+import { RABBITMQ_4_3 } from '../../src/broker/generations/4-3.js';
+import { DEFAULT_GENERATION } from '../../src/broker/generations/default.js';
+import type { Generation } from '../../src/broker/generations/generation.js';
 import { PolicyError, type PolicyInput, type PolicyKind, parsePolicy } from '../../src/broker/policy.js';
 import { isSupportedBy, joinPolicies } from '../../src/broker/policy-keys.js';
 import type { QueueType } from '../../src/queues/queue-arguments.js';
@@ -108,14 +113,6 @@ const ROWS: readonly Row[] = [
     ...withoutJoin(limit('consumer-disconnected-timeout', 'consumer disconnected timeout')),
     unsupportedBy: ['classic', 'stream'],
   },
-  choice(
-    'delayed-retry-type',
-    'is not a valid delayed retry type',
-    ['disabled', 'all', 'failed', 'returned'],
-    { joined: [['all', 'failed', 'failed']], unsupportedBy: ['classic', 'stream'] },
-  ),
-  limit('delayed-retry-min', 'delayed retry min', { joined: MAX, unsupportedBy: ['classic', 'stream'] }),
-  limit('delayed-retry-max', 'delayed retry max', { unsupportedBy: ['classic', 'stream'] }),
   choice('queue-mode', 'is not a valid queue-mode value', ['default', 'lazy'], {
     unsupportedBy: ['quorum', 'stream'],
   }),
@@ -133,29 +130,6 @@ const ROWS: readonly Row[] = [
     'least-leaders',
   ]),
   {
-    key: 'max-age',
-    accepted: ['7D', '10Y'],
-    refused: [
-      ['7', '<<"7">> is not a valid max age'],
-      [7, '7 is not a valid max age'],
-    ],
-    unsupportedBy: ['classic', 'quorum'],
-  },
-  {
-    key: 'stream-max-segment-size-bytes',
-    accepted: [0, 3_000_000_000],
-    refused: [[3_000_000_001, '3000000001 is not a valid segment size']],
-    unsupportedBy: ['classic', 'quorum'],
-  },
-  {
-    key: 'stream-filter-size-bytes',
-    accepted: [16, 255],
-    refused: [
-      [15, '15 is not a valid filter size. Valid range is 16-255'],
-      [256, '256 is not a valid filter size. Valid range is 16-255'],
-    ],
-  },
-  {
     ...withoutJoin(limit('initial-cluster-size', 'cluster size')),
     unsupportedBy: ['classic', 'quorum'],
   },
@@ -171,13 +145,14 @@ function withoutJoin({ joined: _, ...row }: Row): Row {
   return row;
 }
 
-const parse = (kind: PolicyKind, input: Partial<PolicyInput>): unknown =>
-  parsePolicy(kind, { name: 'p', pattern: '.*', definition: { expires: 1 }, ...input });
-
 /** What is said against a policy; undefined when it is taken. */
-function faultOf(kind: PolicyKind, input: Partial<PolicyInput>): string | undefined {
+function faultOf(
+  kind: PolicyKind,
+  input: Partial<PolicyInput>,
+  generation: Generation = RABBITMQ_4_3,
+): string | undefined {
   try {
-    parse(kind, input);
+    parsePolicy(kind, { name: 'p', pattern: '.*', definition: { expires: 1 }, ...input }, generation);
     return undefined;
   } catch (error) {
     expect(error).toBeInstanceOf(PolicyError);
@@ -212,6 +187,41 @@ describe.each(ROWS)('the policy key $key', ({ key, accepted, refused, joined, un
     expect(joinPolicies(new Map([[key, user]]), new Map([[key, operator]]))).toEqual(
       new Map([[key, counts]]),
     );
+  });
+});
+
+describe.each([
+  ['default', DEFAULT_GENERATION],
+  ['3.13', RABBITMQ_3_13],
+  ['4.2', RABBITMQ_4_2],
+  ['4.3', RABBITMQ_4_3],
+])('the policy keys of %s', (name, generation) => {
+  const answer = (key: string, value: Value): string | undefined =>
+    faultOf('policy', { definition: { [key]: value } }, generation);
+
+  it.each([
+    ['delayed-retry-type', 'disabled'],
+    ['delayed-retry-min', 10],
+    ['delayed-retry-max', 10],
+    ['max-age', '7D'],
+    ['stream-max-segment-size-bytes', 1_000],
+    ['stream-filter-size-bytes', 32],
+  ])('do not have %s, whose effect is missing', (key, value) => {
+    const said = typeof value === 'number' ? value : `<<"${value}">>`;
+    expect(answer(key, value)).toBe(`[{<<"${key}">>,${said}}] are not recognised policy settings`);
+  });
+
+  it('have consumer-disconnected-timeout from 4.3 on', () => {
+    const unknown = '[{<<"consumer-disconnected-timeout">>,5}] are not recognised policy settings';
+    expect(answer('consumer-disconnected-timeout', 5)).toBe(name === '4.3' ? undefined : unknown);
+  });
+
+  it('take a negative delivery limit from 4.0 on', () => {
+    const fault = '-1 is not a valid delivery limit';
+    expect(answer('delivery-limit', -1)).toBe(name === '3.13' ? fault : undefined);
+    expect(answer('delivery-limit', 0)).toBeUndefined();
+    const operator = { definition: { 'delivery-limit': 5 } };
+    expect(faultOf('operator-policy', operator, generation)).toBeUndefined();
   });
 });
 

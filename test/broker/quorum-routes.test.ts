@@ -66,7 +66,7 @@ describe('a broker in memory', () => {
     publish({ broker, virtualHost }, 'q', Buffer.from('m'), { isPersistent: false });
     queue.requeue(queue.get(), queue.lastSequence);
     const position = queue.get();
-    expect([queue.lastRedelivered, queue.lastDeliveryCount]).toEqual([true, 1]);
+    expect([queue.lastRedelivered, queue.lastCounts]).toEqual([true, 1]);
     queue.acknowledge(position, queue.lastSequence);
     expectNothingHeld(broker.log);
   });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_GENERATION } from '../../src/broker/generations/default.js';
 import { CommandError, EXIT_CONFIGURATION, EXIT_USAGE } from '../../src/cli/command-error.js';
 import { parseConfig } from '../../src/cli/config-file.js';
 import { readEnvironment } from '../../src/cli/environment.js';
@@ -23,7 +24,7 @@ const flag = (label: string, ...values: readonly string[]): Setting => ({ source
 const file = (label: string, ...values: readonly unknown[]): Setting => ({ source: 'file', label, values });
 
 const resolve = (settings: Partial<PolicySettings>): ReturnType<typeof resolvePolicies> =>
-  resolvePolicies({ ...NONE, ...settings }, NAMES);
+  resolvePolicies({ ...NONE, ...settings }, NAMES, DEFAULT_GENERATION);
 
 function refusal(settings: Partial<PolicySettings>): string {
   const isFile = Object.values(settings).some((setting) => setting?.source === 'file');

@@ -5,7 +5,7 @@ export interface Delivery {
   readonly position: number;
   readonly sequence: number;
   readonly redelivered: boolean;
-  readonly deliveryCount: number;
+  readonly counts: number;
 }
 
 export interface FakeConsumerOptions {
@@ -48,8 +48,8 @@ export class FakeConsumer implements Consumer {
     return this.unsettled.length < this.capacity;
   }
 
-  deliver(position: number, sequence: number, redelivered: boolean, deliveryCount: number): void {
-    const delivery = { consumer: this, position, sequence, redelivered, deliveryCount };
+  deliver(position: number, sequence: number, redelivered: boolean, counts: number): void {
+    const delivery = { consumer: this, position, sequence, redelivered, counts };
     if (!this.noAck) this.unsettled.push(delivery);
     this.onDelivery(delivery);
   }

@@ -197,7 +197,7 @@ class Model {
     expect(got === undefined ? undefined : got.sequence).toBe(expected?.sequence);
     if (got === undefined) return;
     expect(labelAt(this.bench.log, got.position)).toBe(expected?.label);
-    this.got.push({ ...got, consumer: this.bench.consumer('get'), deliveryCount: 0 });
+    this.got.push({ ...got, consumer: this.bench.consumer('get'), counts: 0 });
   }
 
   /** Whatever can be delivered is, in order: nobody who can take is left waiting beside a ready message. */

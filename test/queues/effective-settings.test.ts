@@ -2,19 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { type FieldEntry, FieldTable } from '../../src/amqp/field-table.js';
 import { longstr, signedint } from '../../src/amqp/field-value.js';
-import { RABBITMQ_4_3 } from '../../src/broker/generations/4-3.js';
 import { areSameSettings, withPolicy } from '../../src/queues/effective-settings.js';
-import { ARGUMENT_RULES } from '../../src/queues/queue-argument-rules.js';
 import { type QueueSettings, readQueueArguments } from '../../src/queues/queue-arguments.js';
 
 type Value = string | number;
 
 const declare = (type: string, args: readonly FieldEntry[] = []): QueueSettings =>
-  readQueueArguments(
-    FieldTable.of([['x-queue-type', longstr(type)], ...args]),
-    // Of all generations this one has the most for quorum queues.
-    type === 'quorum' ? RABBITMQ_4_3.queueArguments : ARGUMENT_RULES,
-  );
+  readQueueArguments(FieldTable.of([['x-queue-type', longstr(type)], ...args]));
 const field = (value: Value): ReturnType<typeof longstr> | ReturnType<typeof signedint> =>
   typeof value === 'string' ? longstr(value) : signedint(value);
 
@@ -71,10 +65,6 @@ const ROWS: readonly Row[] = [
   ['classic', 'consumer-timeout', 'consumerTimeoutMs', ...MIN],
   ['quorum', 'consumer-timeout', 'consumerTimeoutMs', ...MIN],
   ['stream', 'consumer-timeout', 'consumerTimeoutMs', ...MIN],
-  ['quorum', 'consumer-disconnected-timeout', 'consumerDisconnectedTimeoutMs', ...MIN],
-  ['quorum', 'delayed-retry-type', 'delayedRetryType', [undefined, 'all', 'all'], ['failed', 'all', 'all']],
-  ['quorum', 'delayed-retry-min', 'delayedRetryMinMs', ...MIN],
-  ['quorum', 'delayed-retry-max', 'delayedRetryMaxMs', ...MIN],
   ['stream', 'max-age', 'maxAgeMs', [undefined, '2s', 2000], ['1s', '2s', 2000]],
   ['stream', 'stream-max-segment-size-bytes', 'maxSegmentBytes', [undefined, 7, 7], [5, 7, 7]],
   ['stream', 'stream-filter-size-bytes', 'filterBytes', [undefined, 20, 20], [30, 20, 20]],

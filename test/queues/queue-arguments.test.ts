@@ -10,7 +10,6 @@ import {
   signedint,
   table,
 } from '../../src/amqp/field-value.js';
-import { RABBITMQ_4_3 } from '../../src/broker/generations/4-3.js';
 import { ARGUMENT_RULES, KNOWN_ARGUMENTS } from '../../src/queues/queue-argument-rules.js';
 import {
   checkTypeProperties,
@@ -28,8 +27,6 @@ const argumentsOf = (type: QueueType, entries: readonly FieldEntry[]): FieldTabl
   FieldTable.of([['x-queue-type', longstr(type)], ...entries]);
 const parse = (type: QueueType, ...entries: FieldEntry[]): QueueSettings =>
   parseQueueArguments(argumentsOf(type, entries), PLACE, ARGUMENT_RULES);
-const parseAs43 = (type: QueueType, ...entries: FieldEntry[]): QueueSettings =>
-  parseQueueArguments(argumentsOf(type, entries), PLACE, RABBITMQ_4_3.queueArguments);
 
 function replyTextOf(action: () => unknown): string {
   try {
@@ -190,24 +187,6 @@ describe('arguments in no list', () => {
     expect(timeout(signedint(-1))).toBe(-1);
     expect(timeout(longstr('60000'))).toBe(Number.POSITIVE_INFINITY);
     expect(parse(type).consumerTimeoutMs).toBeUndefined();
-  });
-
-  it('the delayed retry of 4.3 is read on quorum queues', () => {
-    const entries: FieldEntry[] = [
-      ['x-delayed-retry-type', longstr('failed')],
-      ['x-delayed-retry-min', signedint(1000)],
-      ['x-delayed-retry-max', signedint(5000)],
-      ['x-consumer-disconnected-timeout', signedint(30_000)],
-    ];
-    expect(parseAs43('quorum', ...entries)).toMatchObject({
-      delayedRetryType: 'failed',
-      delayedRetryMinMs: 1000,
-      delayedRetryMaxMs: 5000,
-      consumerDisconnectedTimeoutMs: 30_000,
-    });
-    expect(parseAs43('quorum', ['x-delayed-retry-type', longstr('never')]).delayedRetryType).toBeUndefined();
-    expect(parse('quorum', ...entries)).not.toHaveProperty('delayedRetryType');
-    expect(parse('classic', ...entries)).not.toHaveProperty('delayedRetryType');
   });
 });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { signedint } from '../../src/amqp/field-value.js';
 import { SimulatedFileSystem } from '../../src/lib/simulated-file-system.js';
+import { Return } from '../../src/queues/queue.js';
 import {
   declareQueue,
   getMessage,
@@ -55,9 +56,9 @@ describeRestartContract('quorum, with a limit', [QUORUM_TYPE, ['x-max-length', s
 function bounce(t: QueueBench): number | undefined {
   const got = t.get();
   if (got === undefined) return undefined;
-  const { lastDeliveryCount } = t.queue;
+  const { lastCounts } = t.queue;
   t.queue.requeue(got.position, got.sequence);
-  return lastDeliveryCount;
+  return lastCounts;
 }
 
 describe('the delivery count of a quorum queue', () => {
@@ -67,11 +68,11 @@ describe('the delivery count of a quorum queue', () => {
     publish(t, '2');
     expect([bounce(t), bounce(t), bounce(t)]).toEqual([0, 1, 2]);
     expect(t.queue.peek(2)).toMatchObject([
-      { redelivered: true, deliveryCount: 3 },
-      { redelivered: false, deliveryCount: 0 },
+      { redelivered: true, counts: 3 },
+      { redelivered: false, counts: 0 },
     ]);
     const counts: number[] = [];
-    t.subscribe('c', { onDelivery: ({ deliveryCount }) => counts.push(deliveryCount) });
+    t.subscribe('c', { onDelivery: (delivery) => counts.push(delivery.counts) });
     expect(t.run()).toEqual(['c:1*', 'c:2']);
     expect(counts).toEqual([3, 0]);
   });
@@ -110,9 +111,9 @@ describe('the delivery count of a quorum queue', () => {
     const [first, second, third] = [t.get()!, t.get()!, t.get()!];
     t.queue.requeue(second.position, second.sequence);
     t.queue.requeue(first.position, first.sequence);
-    t.queue.requeue(third.position, third.sequence, true);
+    t.queue.requeue(third.position, third.sequence, Return.Abandoned);
     publish(t, '5');
-    expect(t.queue.peek(9).map((seen) => `${t.label(seen)}${seen.deliveryCount}`)).toEqual([
+    expect(t.queue.peek(9).map((seen) => `${t.label(seen)}${seen.counts}`)).toEqual([
       '3*1',
       '40',
       '2*1',
@@ -150,7 +151,7 @@ describe('the delivery count of a quorum queue', () => {
     expect(counts).toEqual([2, 2]);
     const last = await restart(again, end);
     const [got] = await take(last, 1);
-    expect([got!.body.toString(), queueOf(last).lastDeliveryCount]).toEqual(['1', 3]);
+    expect([got!.body.toString(), queueOf(last).lastCounts]).toEqual(['1', 3]);
     queueOf(last).requeue(got!.position, got!.sequence);
     expect((await drainMarked(last)).map((text) => text.replace('*', ''))).toEqual(['2', '3']);
   });

@@ -1,12 +1,11 @@
 /** The differences between the generations of RabbitMQ in messages and consumers: each over the wire, by generation. */
-import { describe, expect, it } from 'vitest';
+import { expect } from 'vitest';
 import type { RawClient } from '../helpers/raw-client.js';
 import type { Properties, Table } from '../helpers/raw-codec.js';
 import {
   answerTo,
   EXCLUSIVE,
   everywhere,
-  GENERATIONS,
   in4x,
   QUEUE,
   REPLY_TO,
@@ -210,16 +209,3 @@ const CONSUMERS: readonly Row[] = [
 
 suite('messages', MESSAGES);
 suite('consumers', CONSUMERS);
-
-describe('quorum queues', () => {
-  it('have the rules of their generation', () => {
-    const rules = Object.entries(GENERATIONS).map(([name, { quorum }]) => [name, ...Object.values(quorum)]);
-    expect(rules).toEqual([
-      // Delivery limit, priorities, whether every return counts, x-acquired-count, priority of the active, delayed retry.
-      ['default', 20, 'two-levels', true, false, true, false],
-      ['3.13', Number.POSITIVE_INFINITY, 'none', true, false, false, false],
-      ['4.2', 20, 'two-levels', true, false, true, false],
-      ['4.3', 20, 'strict', false, true, true, true],
-    ]);
-  });
-});

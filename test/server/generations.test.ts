@@ -23,6 +23,18 @@ const withArgument =
   async (target) =>
     answerTo(await target.openChannel(), 'queue.declare', { ...EXCLUSIVE, arguments: [[key, tag, value]] });
 
+const withQuorumArgument =
+  (key: string, tag: string, value: string | number): Row['ask'] =>
+  async (target) =>
+    answerTo(await target.openChannel(), 'queue.declare', {
+      queue: QUEUE,
+      durable: true,
+      arguments: [
+        ['x-queue-type', 'S', 'quorum'],
+        [key, tag, value],
+      ],
+    });
+
 const header =
   (bytes: string): Row['ask'] =>
   async (target) => {
@@ -238,6 +250,29 @@ const DECLARATIONS: readonly Row[] = [
       'queue.declare-ok',
       invalid('x-delayed-retry-type', ' of queue type rabbit_classic_queue'),
     ),
+  },
+  {
+    what: 'x-delayed-retry-type on a quorum queue',
+    ask: withQuorumArgument('x-delayed-retry-type', 'S', 'all'),
+    answers: until42(
+      'queue.declare-ok',
+      "NOT_IMPLEMENTED - argument 'x-delayed-retry-type' of queue 'q' in vhost '/' is not supported by this broker yet",
+    ),
+  },
+  {
+    what: 'x-delayed-retry-type on a quorum queue, without an effect',
+    ask: withQuorumArgument('x-delayed-retry-type', 'S', 'disabled'),
+    answers: everywhere('queue.declare-ok'),
+  },
+  {
+    what: 'x-delayed-retry-min on a quorum queue that does not delay',
+    ask: withQuorumArgument('x-delayed-retry-min', 'I', 1_000),
+    answers: everywhere('queue.declare-ok'),
+  },
+  {
+    what: 'x-consumer-disconnected-timeout on a quorum queue',
+    ask: withQuorumArgument('x-consumer-disconnected-timeout', 'I', 1_000),
+    answers: everywhere('queue.declare-ok'),
   },
   {
     what: 'binding a reply address',

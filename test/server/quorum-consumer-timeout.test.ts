@@ -3,6 +3,8 @@ import { RABBITMQ_4_3 } from '../../src/broker/generations/4-3.js';
 import type { OpenOptions, RawClient } from '../helpers/raw-client.js';
 import { channelClose, closeOf, countsOf, IS_ORACLE, publishTo, Target } from './target.js';
 
+type Argument = readonly [string, string, string | number];
+
 const MINUTE_MS = 60_000;
 const HALF_HOUR_MS = 30 * MINUTE_MS;
 const QUEUE = 'q';
@@ -13,14 +15,17 @@ beforeEach(async () => {
 });
 afterEach(() => target.close());
 
-/** A client, and a queue that says it is a quorum queue: what is tested is what the channel makes of that. */
-async function start(options: OpenOptions = {}): Promise<RawClient> {
+/** A client, and a quorum queue. */
+async function start(options: OpenOptions = {}, ...args: readonly Argument[]): Promise<RawClient> {
   const client = await target.openChannel(options);
-  await client.call(1, 'queue.declare', { queue: QUEUE, durable: true });
-  const queue = target.server.broker.virtualHost('/')!.queues.get(QUEUE)!;
-  Object.defineProperty(queue, 'typeName', { value: 'quorum' });
+  const type: Argument = ['x-queue-type', 'S', 'quorum'];
+  await client.call(1, 'queue.declare', { queue: QUEUE, durable: true, arguments: [type, ...args] });
   return client;
 }
+
+/** The headers of a message that count its deliveries. */
+const countsIn = ({ properties }: Awaited<ReturnType<RawClient['get']>>): unknown =>
+  (properties as { headers?: unknown }).headers;
 
 const TEXT =
   'PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value used: -1 ms. ' +
@@ -141,6 +146,49 @@ describe.skipIf(IS_ORACLE)('a consumer of a quorum queue that acknowledges too l
     await client.get(1, QUEUE, false);
     target.clock.advance(HALF_HOUR_MS);
     expect(await channelClose(client)).toEqual(closeOf(undefined, 406, TEXT));
+  });
+
+  it('is no failure of the delivery, also where the channel is lost: that is one of the others', async () => {
+    const client = await start({}, ['x-delivery-limit', 'I', 0]);
+    await client.call(1, 'basic.qos', { prefetchCount: 1 });
+    await publishTo(client, QUEUE, 3);
+    await client.call(1, 'basic.consume', { queue: QUEUE, consumerTag: 'stuck' });
+    await client.delivery();
+    target.clock.advance(HALF_HOUR_MS);
+    await client.method(1, 'basic.cancel');
+    const again = await client.get(1, QUEUE, false);
+    expect([String(again.body), countsIn(again)]).toEqual(['1', [['x-acquired-count', 'l', 1]]]);
+    target.clock.advance(HALF_HOUR_MS - 2 * MINUTE_MS);
+    await client.get(1, QUEUE, false);
+    target.clock.advance(3 * MINUTE_MS);
+    await channelClose(client);
+    const next = await target.openChannel();
+    const last = await next.get(1, QUEUE, false);
+    expect([String(last.body), countsIn(last)]).toEqual(['1', [['x-acquired-count', 'l', 2]]]);
+    // The second had been out for minutes only: its channel is what failed.
+    expect(await countsOf(next, QUEUE)).toMatchObject({ messageCount: 1 });
+  });
+
+  it.each([
+    ['the argument', 10, 20],
+    ['the policy', 20, 10],
+  ])('has the shorter time of argument and policy: %s', async (_, argument, policy) => {
+    const client = await start({}, ['x-consumer-timeout', 'I', argument * MINUTE_MS]);
+    const { policies } = target.server.broker.virtualHost('/')!;
+    await client.call(1, 'basic.consume', { queue: QUEUE, consumerTag: 'stuck' });
+    await publishTo(client, QUEUE, 1);
+    await client.delivery();
+    // Also one that comes when the delivery is out.
+    policies.set('policy', {
+      name: 'p',
+      pattern: '.*',
+      definition: { 'consumer-timeout': policy * MINUTE_MS },
+    });
+    target.clock.advance(9 * MINUTE_MS);
+    await client.sync();
+    expect(client.pendingFrames(1)).toEqual([]);
+    target.clock.advance(2 * MINUTE_MS);
+    expect(await client.method(1, 'basic.cancel')).toMatchObject({ consumerTag: 'stuck' });
   });
 
   it('is found behind a delivery of a classic queue that waits for days', async () => {

@@ -97,14 +97,19 @@ describe('an ack file', () => {
   it('tells ranges, and how often a record came back, queue by queue', () => {
     const journal = new SegmentJournal(1, 1);
     journal.noteAckRange(800, 1_600, 51, 7);
-    journal.noteReturn(96, 7);
-    journal.noteReturn(96, 7);
+    journal.noteReturn(96, 7, true);
+    journal.noteReturn(96, 7, false);
+    journal.noteReturn(8, 7, false);
     journal.noteAck(96, 8);
     const acks = decodeAcks(encodeAcks(journal.takeAcks()));
     const gone = [792, 800, 1_200, 1_600, 1_608].map((offset) => acks.has(offset, 7));
     expect(gone).toEqual([false, true, true, true, false]);
     expect([acks.has(1_200, 8), acks.has(96, 8), acks.has(96, 7)]).toEqual([false, true, false]);
     expect([acks.returnCount(96, 7), acks.returnCount(96, 8), acks.returnCount(104, 7)]).toEqual([2, 0, 0]);
+    expect([acks.failureCount(96, 7), acks.failureCount(96, 8), acks.failureCount(104, 7)]).toEqual([
+      1, 0, 0,
+    ]);
+    expect([acks.returnCount(8, 7), acks.failureCount(8, 7), acks.has(8, 7)]).toEqual([1, 0, false]);
     expect([acks.isEmpty, decodeAcks(Buffer.alloc(0)).isEmpty]).toEqual([false, true]);
     expect(journal.ackCount).toBe(52);
   });

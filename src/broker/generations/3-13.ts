@@ -29,12 +29,13 @@ export const RABBITMQ_3_13: Generation = {
   },
   quorum: {
     deliveryLimitDefault: Number.POSITIVE_INFINITY,
+    hasNegativeLimit: false,
     priorities: 'none',
     countsEveryReturn: true,
     hasAcquiredCount: false,
     singleActiveFollowsPriority: false,
-    hasDelayedRetry: false,
   },
+  unknownPolicyKeys: new Set(['consumer-disconnected-timeout']),
 
   permitsGlobalQos: true,
   takesCancelOk: false,

@@ -22,6 +22,7 @@ export const RABBITMQ_4_2: Generation = {
   permitsTransientQueues: true,
   queueArguments: ARGUMENT_RULES,
   quorum: QUORUM_RULES,
+  unknownPolicyKeys: new Set(['consumer-disconnected-timeout']),
 
   permitsGlobalQos: true,
   takesCancelOk: false,

@@ -37,12 +37,13 @@ export const RABBITMQ_4_3: Generation = {
   },
   quorum: {
     deliveryLimitDefault: 20,
+    hasNegativeLimit: true,
     priorities: 'strict',
     countsEveryReturn: false,
     hasAcquiredCount: true,
     singleActiveFollowsPriority: true,
-    hasDelayedRetry: true,
   },
+  unknownPolicyKeys: new Set(),
 
   permitsGlobalQos: false,
   takesCancelOk: true,

@@ -46,6 +46,8 @@ export interface Generation {
   /** The arguments of queue.declare. */
   readonly queueArguments: QueueArgumentRules;
   readonly quorum: QuorumRules;
+  /** Keys of policies that came with a later generation: not recognised (`rabbit_policies`, register). */
+  readonly unknownPolicyKeys: ReadonlySet<string>;
 
   /** basic.qos with global: a deprecated feature; where it is denied (4.3), global counts as not said. */
   readonly permitsGlobalQos: boolean;

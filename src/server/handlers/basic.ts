@@ -167,7 +167,7 @@ export function get(channel: Channel, method: BasicGet): void {
   }
   const { log } = channel.context.broker;
   const { deliveries } = channel;
-  const { lastSequence, lastRedelivered, lastDeliveryCount } = queue;
+  const { lastSequence, lastRedelivered, lastCounts } = queue;
   const owner = method.noAck ? undefined : new DeliveryOwner(queue);
   if (!method.noAck) channel.timeout.watch(queue);
   const tag = deliveries.numberGet(owner, position, lastSequence);
@@ -175,7 +175,7 @@ export function get(channel: Channel, method: BasicGet): void {
   const { ready } = queue.counts();
   encodeBasicGetOk(channel.writer, tag, lastRedelivered, exchange, routingKey, ready);
   channel.send();
-  deliveries.writer.writeContent(position, lastDeliveryCount);
+  deliveries.writer.writeContent(position, lastCounts);
   if (method.noAck) queue.acknowledge(position, lastSequence);
 }
 
@@ -184,14 +184,14 @@ export function settle(channel: Channel, method: BasicAck | BasicReject | BasicN
     case MethodId.BasicAck:
       return channel.settle(method.deliveryTag, method.multiple, Settlement.Acknowledge);
     case MethodId.BasicReject:
-      return channel.settle(method.deliveryTag, false, returned(method.requeue));
+      return channel.settle(method.deliveryTag, false, method.requeue ? Settlement.Fail : Settlement.Reject);
     case MethodId.BasicNack:
-      return channel.settle(method.deliveryTag, method.multiple, returned(method.requeue));
+      return channel.settle(
+        method.deliveryTag,
+        method.multiple,
+        method.requeue ? Settlement.Requeue : Settlement.Reject,
+      );
   }
-}
-
-function returned(requeue: boolean): Settlement {
-  return requeue ? Settlement.Requeue : Settlement.Reject;
 }
 
 export function recover(channel: Channel, requeue: boolean, isAnswered: boolean): void {
