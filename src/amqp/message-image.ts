@@ -14,6 +14,7 @@
  *   28+N     frame end 0xCE (the deliver frame ends here)
  *   29+N     content header frame: 02, channel u16, length u32 = H, payload (H), 0xCE
  *   37+N+H   body frame: 03, channel u16, length u32 = B, body (B), 0xCE      (absent when B is 0)
+ *            with IMAGE_BLIND_KEYS: u32 length of what follows, short strings: the keys of the BCC header
  *
  * The fixed header is little-endian, the frames are big-endian as on the wire. The channel numbers are whatever
  * the publisher sent: a delivery overwrites them. A body that does not fit the receiver's frame-max is sent in
@@ -37,6 +38,8 @@ export const IMAGE_PERSISTENT = 1;
 export const IMAGE_DEATH_HISTORY = 2;
 /** The routing key is a queue's x-dead-letter-routing-key: the keys in the CC header no longer count. */
 export const IMAGE_KEY_REPLACED = 8;
+/** It was sent to the keys of a BCC header too, which no receiver may see: they stand behind its frames. */
+export const IMAGE_BLIND_KEYS = 16;
 /** The message has a priority, which may be 0. */
 export const IMAGE_HAS_PRIORITY = 4;
 
@@ -53,8 +56,21 @@ export const FRAME_OVERHEAD_BYTES = 8;
 /** Class id, weight and body size, before the property flags, in a content header's payload. */
 export const CONTENT_HEADER_FIXED_BYTES = 12;
 
+const BLIND_PREFIX_BYTES = 4;
+
 /** Bytes of an image. */
-export function imageLength(namesLength: number, contentHeaderLength: number, bodySize: number): number {
+export function imageLength(
+  namesLength: number,
+  contentHeaderLength: number,
+  bodySize: number,
+  blindKeys?: Buffer,
+): number {
+  const frames = framesLength(namesLength, contentHeaderLength, bodySize);
+  return blindKeys === undefined ? frames : frames + BLIND_PREFIX_BYTES + blindKeys.length;
+}
+
+/** Bytes of the fixed header and the frames. */
+function framesLength(namesLength: number, contentHeaderLength: number, bodySize: number): number {
   const bodyFrame = bodySize === 0 ? 0 : bodySize + FRAME_OVERHEAD_BYTES;
   return IMAGE_HEADER_BYTES + namesLength + 1 + contentHeaderLength + FRAME_OVERHEAD_BYTES + bodyFrame;
 }
@@ -77,6 +93,8 @@ export interface ImageNotes {
   /** IMAGE_* bits. */
   flags: number;
   priority: number;
+  /** The keys of a BCC header, as short strings one behind the other; the flag says so too. */
+  blindKeys?: Buffer | undefined;
 }
 
 /** Writes everything of an image but the names, the content header's payload and the body. */
@@ -102,6 +120,11 @@ export function writeImageFrame(
   view.setUint32(p + 3, contentHeaderLength);
   p += FRAME_PREFIX_BYTES + contentHeaderLength;
   bytes[p++] = FRAME_END;
+  if (notes.blindKeys !== undefined) {
+    const end = offset + framesLength(namesLength, contentHeaderLength, bodySize);
+    view.setUint32(end, notes.blindKeys.length, true);
+    bytes.set(notes.blindKeys, end + BLIND_PREFIX_BYTES);
+  }
   if (bodySize === 0) return;
   bytes[p] = FRAME_BODY;
   view.setUint32(p + 3, bodySize);
@@ -128,6 +151,9 @@ export function readImage(block: ByteBlock, offset: number): MessageParts {
   const keyStart = exchangeStart + exchangeLength + 1;
   const headerStart = offset + contentHeaderOffset(namesLength);
   const bodyStart = offset + bodyOffset(namesLength, headerLength);
+  const flags = bytes[offset + IMAGE_FLAGS]!;
+  const end = offset + framesLength(namesLength, headerLength, bodySize);
+  const blindStart = end + BLIND_PREFIX_BYTES;
   return {
     exchange: textAt(bytes, exchangeStart, exchangeStart + exchangeLength),
     routingKey: textAt(bytes, keyStart, keyStart + bytes[keyStart - 1]!),
@@ -135,7 +161,11 @@ export function readImage(block: ByteBlock, offset: number): MessageParts {
     body: bodySize === 0 ? bytes.subarray(0, 0) : bytes.subarray(bodyStart, bodyStart + bodySize),
     publishedMs: view.getFloat64(offset + IMAGE_PUBLISHED_MS, true),
     deadlineMs: view.getFloat64(offset + IMAGE_DEADLINE_MS, true),
-    flags: bytes[offset + IMAGE_FLAGS]!,
+    flags,
     priority: bytes[offset + IMAGE_PRIORITY]!,
+    blindKeys:
+      (flags & IMAGE_BLIND_KEYS) === 0
+        ? undefined
+        : bytes.subarray(blindStart, blindStart + view.getUint32(end, true)),
   };
 }

@@ -5,6 +5,7 @@
  */
 import {
   CONTENT_HEADER_FIXED_BYTES,
+  IMAGE_BLIND_KEYS,
   IMAGE_DEATH_HISTORY,
   IMAGE_KEY_REPLACED,
   readImage,
@@ -12,7 +13,7 @@ import {
 import { decodeProperties, encodeProperties } from '../amqp/properties.js';
 import { SHORT_STRING_BYTES_MAX } from '../lib/limits.js';
 import type { DeadLetterReason, Queue } from '../queues/queue.js';
-import { keysOfHeader } from './carbon-copies.js';
+import { decodeKeys, keysOfHeader } from './carbon-copies.js';
 import { withDeath, wouldCycle } from './death-headers.js';
 import type { ExchangeHistory } from './exchange-history.js';
 import { writeMessage } from './message-writer.js';
@@ -77,8 +78,13 @@ export function copyDead(virtualHost: VirtualHost, death: Death): DeadCopy | und
     hasHistory,
   );
 
+  // A queue that replaces the key replaces those of CC and BCC; otherwise all of them count again.
+  const blindKeys = deadLetterRoutingKey === undefined ? dead.blindKeys : undefined;
   const routingKey = deadLetterRoutingKey ?? dead.routingKey;
-  const routingKeys = deadLetterRoutingKey === undefined ? [routingKey, ...carbonCopies] : [routingKey];
+  const routingKeys =
+    deadLetterRoutingKey === undefined
+      ? [routingKey, ...carbonCopies, ...decodeKeys(blindKeys)]
+      : [routingKey];
   // The expiration goes, or the copy would expire again at once where it waits.
   const deadProperties = { ...properties, headers, expiration: undefined };
   const histories: ExchangeHistory[] = [];
@@ -106,12 +112,18 @@ export function copyDead(virtualHost: VirtualHost, death: Death): DeadCopy | und
     body: dead.body,
     publishedMs: virtualHost.environment.nowMs(),
     deadlineMs: Number.POSITIVE_INFINITY,
-    flags: dead.flags | IMAGE_DEATH_HISTORY | (deadLetterRoutingKey === undefined ? 0 : IMAGE_KEY_REPLACED),
+    flags: flagsAfterDeath(dead.flags, deadLetterRoutingKey !== undefined),
     priority: dead.priority,
+    blindKeys,
   };
   const copy = writeMessage(log, message, route);
   // What an exchange keeps it has from the first attempt.
   if (death.takers === undefined || death.takers.size === 0)
     for (const history of histories) history.add(copy);
   return { position: copy, route, isDurable: log.segmentOf(copy).journal !== undefined };
+}
+
+function flagsAfterDeath(flags: number, isKeyReplaced: boolean): number {
+  const kept = flags | IMAGE_DEATH_HISTORY;
+  return isKeyReplaced ? (kept | IMAGE_KEY_REPLACED) & ~IMAGE_BLIND_KEYS : kept;
 }

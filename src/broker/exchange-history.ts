@@ -17,7 +17,7 @@ import { decodeProperties } from '../amqp/properties.js';
 import type { HistoryRule, RoutedMessage } from '../exchanges/exchange-type.js';
 import { RingBuffer } from '../lib/ring-buffer.js';
 import type { MessageLog } from '../store/message-log.js';
-import { keysOfHeader } from './carbon-copies.js';
+import { decodeKeys, keysOfHeader } from './carbon-copies.js';
 import { copyRecord, durableTargets, isPersistent, moveInTime } from './message-writer.js';
 import { BrokerExchange, type Route, type RouteRequest, type RouteTarget } from './router.js';
 import type { VirtualHost } from './virtual-host.js';
@@ -99,11 +99,14 @@ function routeOn(
   return virtualHost.router.route(exchange, requestOf(image, histories));
 }
 
-function requestOf({ contentHeader, routingKey }: MessageParts, histories: ExchangeHistory[]): RouteRequest {
+function requestOf(
+  { contentHeader, routingKey, blindKeys }: MessageParts,
+  histories: ExchangeHistory[],
+): RouteRequest {
   const properties = decodeProperties(contentHeader, CONTENT_HEADER_FIXED_BYTES, contentHeader.length);
   const headers = properties.headers ?? FieldTable.EMPTY;
   return {
-    routingKeys: [routingKey, ...keysOfHeader(headers, 'CC')],
+    routingKeys: [routingKey, ...keysOfHeader(headers, 'CC'), ...decodeKeys(blindKeys)],
     headers: () => headers,
     properties: () => properties,
     keptBy: (history) => histories.push(history),

@@ -101,7 +101,7 @@ export function isPersistent(log: MessageLog, position: number): boolean {
 export function writeMessage(log: MessageLog, message: NewMessage, route: readonly Queue[] = []): number {
   const { contentHeader, body } = message;
   const names = encodeNames(message.exchange, message.routingKey);
-  const length = imageLength(names.length, contentHeader.length, body.length);
+  const length = imageLength(names.length, contentHeader.length, body.length, message.blindKeys);
   const isKeptByAll = (message.flags & IMAGE_PERSISTENT) !== 0;
   const durableCount = durableTargets(log, route, isKeptByAll);
   const position = durableCount > 0 ? log.appendDurable(length, durableCount) : log.append(length);

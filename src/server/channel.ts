@@ -19,16 +19,14 @@ import {
   contentHeaderOffset,
   FRAME_OVERHEAD_BYTES,
   FRAME_PREFIX_BYTES,
-  IMAGE_HAS_PRIORITY,
   IMAGE_HEADER_BYTES,
-  IMAGE_PERSISTENT,
   type ImageNotes,
   imageLength,
   writeImageFrame,
 } from '../amqp/message-image.js';
 import { MethodWriter } from '../amqp/method-writer.js';
 import { encodeBasicReturn, MethodId } from '../amqp/methods.generated.js';
-import { PropertyFlag, PropertyScan } from '../amqp/properties.js';
+import { PropertyScan } from '../amqp/properties.js';
 import { durableTargets, writeTargets } from '../broker/message-writer.js';
 import type { Route } from '../broker/router.js';
 import { allocateBlock, type ByteBlock, copyBytes, equalBytes } from '../lib/bytes.js';
@@ -40,7 +38,7 @@ import { ConsumerTimeout } from './consumer-timeout.js';
 import { ContentAssembly } from './content-assembly.js';
 import { type ChannelConsumer, Deliveries, Settlement } from './deliveries.js';
 import { onChannelMethod } from './handlers/dispatch.js';
-import { editContentHeader, NEEDS_LOOK } from './publish-properties.js';
+import { editContentHeader, imageFlags, NEEDS_LOOK } from './publish-properties.js';
 import { PublishTarget } from './publish-target.js';
 import type { PublisherConfirms } from './publisher-confirms.js';
 import { type ReplyConsumer, stopReplyConsumer } from './reply-to.js';
@@ -73,7 +71,7 @@ export class Channel implements FrameSink {
   private readonly target: PublishTarget;
   private readonly scan = new PropertyScan();
   /** What is noted about the message at hand; the expiration, if it has one, is set by `editContentHeader`. */
-  readonly notes: ImageNotes = { publishedMs: 0, deadlineMs: 0, flags: 0, priority: 0 };
+  readonly notes: ImageNotes = { publishedMs: 0, deadlineMs: 0, flags: 0, priority: 0, blindKeys: undefined };
   /** Exchange and routing key of the publish under way, as two short strings. */
   private readonly names = allocateBlock(2 * (SHORT_STRING_BYTES_MAX + 1));
   private namesLength = 0;
@@ -237,6 +235,7 @@ export class Channel implements FrameSink {
     const { notes } = this;
     notes.publishedMs = this.context.broker.receivedAtMs;
     notes.deadlineMs = Number.POSITIVE_INFINITY;
+    notes.blindKeys = undefined;
     let content = header;
     const needsLook = (scan.flags & NEEDS_LOOK) !== 0;
     if (needsLook) {
@@ -315,12 +314,10 @@ export class Channel implements FrameSink {
     durableCount: number,
   ): number {
     const { log, namesLength, headerStart, bodySize, notes, scan } = this;
-    notes.flags =
-      (scan.deliveryMode === 2 ? IMAGE_PERSISTENT : 0) |
-      ((scan.flags & PropertyFlag.Priority) !== 0 ? IMAGE_HAS_PRIORITY : 0);
+    notes.flags = imageFlags(scan, notes);
     notes.priority = scan.priority;
     const headerLength = this.headerEnd - headerStart;
-    const length = imageLength(namesLength, headerLength, bodySize);
+    const length = imageLength(namesLength, headerLength, bodySize, notes.blindKeys);
     const isAssembled = assembly !== undefined && header === assembly.block;
     if (isAssembled && durableCount === 0 && length >= RECORD_ADOPTED_BYTES_MIN) {
       return log.adopt(assembly.record(notes));

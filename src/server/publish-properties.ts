@@ -7,9 +7,15 @@ import { preconditionFailed } from '../amqp/errors.js';
 import { TABLE_HAS_BCC, TABLE_HAS_CC, TABLE_HAS_UPPER_LONG, TABLE_IS_SORTED } from '../amqp/field-scan.js';
 import { type FieldEntry, FieldTable } from '../amqp/field-table.js';
 import { textAt } from '../amqp/field-text.js';
-import { CONTENT_HEADER_FIXED_BYTES } from '../amqp/message-image.js';
+import {
+  CONTENT_HEADER_FIXED_BYTES,
+  IMAGE_BLIND_KEYS,
+  IMAGE_HAS_PRIORITY,
+  IMAGE_PERSISTENT,
+  type ImageNotes,
+} from '../amqp/message-image.js';
 import { decodeProperties, encodeProperties, PropertyFlag, type PropertyScan } from '../amqp/properties.js';
-import { checkKeysHeader, keysOfHeader } from '../broker/carbon-copies.js';
+import { checkKeysHeader, encodeKeys, keysOfHeader } from '../broker/carbon-copies.js';
 import { type ByteBlock, blockOver } from '../lib/bytes.js';
 import { TTL_MS_MAX } from '../lib/limits.js';
 import type { Channel } from './channel.js';
@@ -48,7 +54,7 @@ export function editContentHeader(
   }
   if ((flags & PropertyFlag.Headers) !== 0) {
     target.setHeaders(bytes, scan.headersStart, scan.headersEnd);
-    if ((headerBits & (TABLE_HAS_CC | TABLE_HAS_BCC)) !== 0) addCarbonCopies(target);
+    if ((headerBits & (TABLE_HAS_CC | TABLE_HAS_BCC)) !== 0) addCarbonCopies(channel, target);
   }
   if ((flags & PropertyFlag.UserId) !== 0) {
     // Of two faults RabbitMQ sees this one first.
@@ -62,17 +68,29 @@ export function editContentHeader(
   return isRewritten ? rewrite(bytes, start, end, replyTo) : header;
 }
 
+/** What the record notes of the properties. */
+export function imageFlags({ flags, deliveryMode }: PropertyScan, { blindKeys }: ImageNotes): number {
+  return (
+    (deliveryMode === 2 ? IMAGE_PERSISTENT : 0) |
+    ((flags & PropertyFlag.Priority) !== 0 ? IMAGE_HAS_PRIORITY : 0) |
+    (blindKeys !== undefined ? IMAGE_BLIND_KEYS : 0)
+  );
+}
+
 function replyAddress(channel: Channel): string {
   const address = channel.replyTo?.queue.name;
   if (address === undefined) throw preconditionFailed('fast reply consumer does not exist');
   return address;
 }
 
-function addCarbonCopies(target: PublishTarget): void {
+function addCarbonCopies(channel: Channel, target: PublishTarget): void {
   const headers = target.headers();
   checkKeysHeader(headers, 'CC');
   checkKeysHeader(headers, 'BCC');
-  target.addRoutingKeys([...keysOfHeader(headers, 'CC'), ...keysOfHeader(headers, 'BCC')]);
+  const blindKeys = keysOfHeader(headers, 'BCC');
+  target.addRoutingKeys([...keysOfHeader(headers, 'CC'), ...blindKeys]);
+  // The header goes; a dead letter is routed by the keys all the same.
+  channel.notes.blindKeys = encodeKeys(blindKeys);
 }
 
 /**

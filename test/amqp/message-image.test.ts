@@ -4,6 +4,7 @@ import {
   bodyOffset,
   contentHeaderOffset,
   FRAME_END,
+  IMAGE_BLIND_KEYS,
   IMAGE_HEADER_BYTES,
   imageLength,
   readImage,
@@ -36,9 +37,13 @@ describe('a message image', () => {
           flags: fc.nat(0xff),
           priority: fc.nat(0xff),
         }),
-        (offset, exchange, routingKey, header, body, notes) => {
+        fc.option(bytes(300), { nil: undefined }),
+        (offset, exchange, routingKey, header, body, someNotes, blindKeys) => {
+          const isBlind = blindKeys !== undefined;
+          const flags = (someNotes.flags & ~IMAGE_BLIND_KEYS) | (isBlind ? IMAGE_BLIND_KEYS : 0);
+          const notes = { ...someNotes, flags, blindKeys };
           const names = Buffer.concat([shortString(exchange), shortString(routingKey)]);
-          const length = imageLength(names.length, header.length, body.length);
+          const length = imageLength(names.length, header.length, body.length, blindKeys);
           const block = blockOver(Buffer.alloc(offset + length + 8, 0xee));
           writeImageFrame(block, offset, names.length, header.length, body.length, notes);
           block.bytes.set(names, offset + IMAGE_HEADER_BYTES);
@@ -46,7 +51,8 @@ describe('a message image', () => {
           if (body.length > 0) block.bytes.set(body, offset + bodyOffset(names.length, header.length));
 
           const read = readImage(block, offset);
-          expect(read).toMatchObject({ exchange, routingKey, ...notes });
+          expect(read).toMatchObject({ exchange, routingKey, ...someNotes, flags });
+          expect(read.blindKeys === undefined ? undefined : Buffer.from(read.blindKeys)).toEqual(blindKeys);
           expect(read.contentHeader.equals(header)).toBe(true);
           expect(read.body.equals(body)).toBe(true);
           expect(block.bytes.subarray(0, offset).every((byte) => byte === 0xee)).toBe(true);

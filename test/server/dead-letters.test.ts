@@ -230,6 +230,29 @@ describe('where a dead letter goes', () => {
     expect(await t.count('work')).toBe(0);
   });
 
+  it('is by the keys of BCC too, death after death, which nobody sees', async () => {
+    const t = await Bench.start();
+    for (const exchange of ['once', 'twice']) {
+      await t.channel.assertExchange(exchange, 'direct', { durable: false });
+    }
+    await t.declare('first', { ...to('once'), 'x-message-ttl': 10 });
+    await t.declare('second', { ...to('twice'), 'x-message-ttl': 10 });
+    await t.declare('last');
+    await t.channel.bindQueue('second', 'once', 'unseen');
+    await t.channel.bindQueue('last', 'twice', 'unseen');
+    await t.send('first', 'm', { CC: ['nobody'], BCC: ['unseen', 'too long'.repeat(40)] });
+    t.clock.advance(20);
+    const [dead] = await t.drain('last');
+    expect(bodyOf(dead!)).toBe('m');
+    expect(history(dead!)).toEqual(['second expired 1', 'first expired 1']);
+    expect(dead!.fields.routingKey).toBe('first');
+    expect(deathsOf(dead!)).toMatchObject([
+      { 'routing-keys': ['first', 'nobody'] },
+      { 'routing-keys': ['first', 'nobody'] },
+    ]);
+    expect(headersOf(dead!)).not.toHaveProperty('BCC');
+  });
+
   it('is by the key of the queue alone, which replaces CC for good though the header stays', async () => {
     const t = await Bench.start();
     await t.declare('first', { ...to('', 'second'), 'x-message-ttl': 10 });
