@@ -58,21 +58,22 @@ export const CONTENT_HEADER_FIXED_BYTES = 12;
 
 const BLIND_PREFIX_BYTES = 4;
 
-/** Bytes of an image. */
-export function imageLength(
-  namesLength: number,
-  contentHeaderLength: number,
-  bodySize: number,
-  blindKeys?: Buffer,
-): number {
-  const frames = framesLength(namesLength, contentHeaderLength, bodySize);
-  return blindKeys === undefined ? frames : frames + BLIND_PREFIX_BYTES + blindKeys.length;
-}
-
-/** Bytes of the fixed header and the frames. */
-function framesLength(namesLength: number, contentHeaderLength: number, bodySize: number): number {
+/** Bytes of an image without the keys of a BCC header. */
+export function imageLength(namesLength: number, contentHeaderLength: number, bodySize: number): number {
   const bodyFrame = bodySize === 0 ? 0 : bodySize + FRAME_OVERHEAD_BYTES;
   return IMAGE_HEADER_BYTES + namesLength + 1 + contentHeaderLength + FRAME_OVERHEAD_BYTES + bodyFrame;
+}
+
+/** Bytes that the keys of a BCC header take behind the frames; without one there are none. */
+export function blindLength(blindKeys: Buffer | undefined): number {
+  return blindKeys === undefined ? 0 : BLIND_PREFIX_BYTES + blindKeys.length;
+}
+
+/** Writes the keys of a BCC header, short strings one behind the other, behind the frames that end at `end`. */
+export function writeBlindKeys(block: ByteBlock, offset: number, end: number, blindKeys: Buffer): void {
+  block.bytes[offset + IMAGE_FLAGS]! |= IMAGE_BLIND_KEYS;
+  block.view.setUint32(end, blindKeys.length, true);
+  block.bytes.set(blindKeys, end + BLIND_PREFIX_BYTES);
 }
 
 /** Where the content header's payload begins, from the start of the image. */
@@ -93,11 +94,9 @@ export interface ImageNotes {
   /** IMAGE_* bits. */
   flags: number;
   priority: number;
-  /** The keys of a BCC header, as short strings one behind the other; the flag says so too. */
-  blindKeys?: Buffer | undefined;
 }
 
-/** Writes everything of an image but the names, the content header's payload and the body. */
+/** Writes everything of an image but the names, the content header's payload, the body, and the keys of a BCC header. */
 export function writeImageFrame(
   block: ByteBlock,
   offset: number,
@@ -120,11 +119,6 @@ export function writeImageFrame(
   view.setUint32(p + 3, contentHeaderLength);
   p += FRAME_PREFIX_BYTES + contentHeaderLength;
   bytes[p++] = FRAME_END;
-  if (notes.blindKeys !== undefined) {
-    const end = offset + framesLength(namesLength, contentHeaderLength, bodySize);
-    view.setUint32(end, notes.blindKeys.length, true);
-    bytes.set(notes.blindKeys, end + BLIND_PREFIX_BYTES);
-  }
   if (bodySize === 0) return;
   bytes[p] = FRAME_BODY;
   view.setUint32(p + 3, bodySize);
@@ -139,6 +133,8 @@ export interface MessageParts extends Readonly<ImageNotes> {
   readonly contentHeader: Buffer;
   /** A view, not a copy. */
   readonly body: Buffer;
+  /** The keys of a BCC header, as short strings one behind the other. A view, not a copy. */
+  readonly blindKeys: Buffer | undefined;
 }
 
 export function readImage(block: ByteBlock, offset: number): MessageParts {
@@ -152,7 +148,7 @@ export function readImage(block: ByteBlock, offset: number): MessageParts {
   const headerStart = offset + contentHeaderOffset(namesLength);
   const bodyStart = offset + bodyOffset(namesLength, headerLength);
   const flags = bytes[offset + IMAGE_FLAGS]!;
-  const end = offset + framesLength(namesLength, headerLength, bodySize);
+  const end = offset + imageLength(namesLength, headerLength, bodySize);
   const blindStart = end + BLIND_PREFIX_BYTES;
   return {
     exchange: textAt(bytes, exchangeStart, exchangeStart + exchangeLength),

@@ -1,6 +1,7 @@
 /** Messages the broker itself puts into the log: dead letters, and everything else that is not a plain publish. */
 import { shortstrSize, writeShortstr } from '../amqp/field-text.js';
 import {
+  blindLength,
   bodyOffset,
   contentHeaderOffset,
   IMAGE_DEADLINE_MS,
@@ -10,6 +11,7 @@ import {
   IMAGE_PUBLISHED_MS,
   type ImageNotes,
   imageLength,
+  writeBlindKeys,
   writeImageFrame,
 } from '../amqp/message-image.js';
 import { copyBytes } from '../lib/bytes.js';
@@ -22,6 +24,8 @@ export interface NewMessage extends Readonly<ImageNotes> {
   /** The content header's payload: class id, weight, body size, property flags and properties. */
   readonly contentHeader: Buffer;
   readonly body: Buffer;
+  /** The keys of a BCC header; see amqp/message-image.ts. */
+  readonly blindKeys?: Buffer | undefined;
 }
 
 /** How many queues of a route keep a message over a restart; 0 for a broker in memory. */
@@ -101,7 +105,9 @@ export function isPersistent(log: MessageLog, position: number): boolean {
 export function writeMessage(log: MessageLog, message: NewMessage, route: readonly Queue[] = []): number {
   const { contentHeader, body } = message;
   const names = encodeNames(message.exchange, message.routingKey);
-  const length = imageLength(names.length, contentHeader.length, body.length, message.blindKeys);
+  const { blindKeys } = message;
+  const framesLength = imageLength(names.length, contentHeader.length, body.length);
+  const length = framesLength + blindLength(blindKeys);
   const isKeptByAll = (message.flags & IMAGE_PERSISTENT) !== 0;
   const durableCount = durableTargets(log, route, isKeptByAll);
   const position = durableCount > 0 ? log.appendDurable(length, durableCount) : log.append(length);
@@ -109,6 +115,7 @@ export function writeMessage(log: MessageLog, message: NewMessage, route: readon
   const { block } = log.segmentOf(position);
   const image = log.payloadOffset(position);
   writeImageFrame(block, image, names.length, contentHeader.length, body.length, message);
+  if (blindKeys !== undefined) writeBlindKeys(block, image, image + framesLength, blindKeys);
   block.bytes.set(names, image + IMAGE_HEADER_BYTES);
   block.bytes.set(contentHeader, image + contentHeaderOffset(names.length));
   if (body.length > 0) block.bytes.set(body, image + bodyOffset(names.length, contentHeader.length));

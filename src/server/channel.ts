@@ -15,6 +15,7 @@
 import { frameError, notImplemented, preconditionFailed, unexpectedFrame } from '../amqp/errors.js';
 import type { FrameSink } from '../amqp/frame-reader.js';
 import {
+  blindLength,
   CONTENT_HEADER_FIXED_BYTES,
   contentHeaderOffset,
   FRAME_OVERHEAD_BYTES,
@@ -22,6 +23,7 @@ import {
   IMAGE_HEADER_BYTES,
   type ImageNotes,
   imageLength,
+  writeBlindKeys,
   writeImageFrame,
 } from '../amqp/message-image.js';
 import { MethodWriter } from '../amqp/method-writer.js';
@@ -66,12 +68,12 @@ export class Channel implements FrameSink {
   prefetch = 0;
   /** Statistics: integers only. */
   publishedCount = 0;
-
   private readonly log: MessageLog;
   private readonly target: PublishTarget;
   private readonly scan = new PropertyScan();
-  /** What is noted about the message at hand; the expiration, if it has one, is set by `editContentHeader`. */
-  readonly notes: ImageNotes = { publishedMs: 0, deadlineMs: 0, flags: 0, priority: 0, blindKeys: undefined };
+  /** What is noted about the message at hand; its expiration and the keys of its BCC header by `editContentHeader`. */
+  readonly notes: ImageNotes = { publishedMs: 0, deadlineMs: 0, flags: 0, priority: 0 };
+  blindKeys: Buffer | undefined;
   /** Exchange and routing key of the publish under way, as two short strings. */
   private readonly names = allocateBlock(2 * (SHORT_STRING_BYTES_MAX + 1));
   private namesLength = 0;
@@ -231,11 +233,10 @@ export class Channel implements FrameSink {
     const isRouteKnown = this.isRouteKnown();
     if (!isRouteKnown) target.resolveExchange();
     scan.scan(header.bytes, this.headerStart + CONTENT_HEADER_FIXED_BYTES, this.headerEnd);
-
     const { notes } = this;
     notes.publishedMs = this.context.broker.receivedAtMs;
     notes.deadlineMs = Number.POSITIVE_INFINITY;
-    notes.blindKeys = undefined;
+    this.blindKeys = undefined;
     let content = header;
     const needsLook = (scan.flags & NEEDS_LOOK) !== 0;
     if (needsLook) {
@@ -314,10 +315,11 @@ export class Channel implements FrameSink {
     durableCount: number,
   ): number {
     const { log, namesLength, headerStart, bodySize, notes, scan } = this;
-    notes.flags = imageFlags(scan, notes);
+    notes.flags = imageFlags(scan);
     notes.priority = scan.priority;
     const headerLength = this.headerEnd - headerStart;
-    const length = imageLength(namesLength, headerLength, bodySize, notes.blindKeys);
+    const framesLength = imageLength(namesLength, headerLength, bodySize);
+    const length = framesLength + blindLength(this.blindKeys);
     const isAssembled = assembly !== undefined && header === assembly.block;
     if (isAssembled && durableCount === 0 && length >= RECORD_ADOPTED_BYTES_MIN) {
       return log.adopt(assembly.record(notes));
@@ -337,6 +339,7 @@ export class Channel implements FrameSink {
       }
     }
     writeImageFrame(block, image, namesLength, headerLength, bodySize, notes);
+    if (this.blindKeys !== undefined) writeBlindKeys(block, image, image + framesLength, this.blindKeys);
     return position;
   }
 

@@ -7,13 +7,7 @@ import { preconditionFailed } from '../amqp/errors.js';
 import { TABLE_HAS_BCC, TABLE_HAS_CC, TABLE_HAS_UPPER_LONG, TABLE_IS_SORTED } from '../amqp/field-scan.js';
 import { type FieldEntry, FieldTable } from '../amqp/field-table.js';
 import { textAt } from '../amqp/field-text.js';
-import {
-  CONTENT_HEADER_FIXED_BYTES,
-  IMAGE_BLIND_KEYS,
-  IMAGE_HAS_PRIORITY,
-  IMAGE_PERSISTENT,
-  type ImageNotes,
-} from '../amqp/message-image.js';
+import { CONTENT_HEADER_FIXED_BYTES, IMAGE_HAS_PRIORITY, IMAGE_PERSISTENT } from '../amqp/message-image.js';
 import { decodeProperties, encodeProperties, PropertyFlag, type PropertyScan } from '../amqp/properties.js';
 import { checkKeysHeader, encodeKeys, keysOfHeader } from '../broker/carbon-copies.js';
 import { type ByteBlock, blockOver } from '../lib/bytes.js';
@@ -69,11 +63,10 @@ export function editContentHeader(
 }
 
 /** What the record notes of the properties. */
-export function imageFlags({ flags, deliveryMode }: PropertyScan, { blindKeys }: ImageNotes): number {
+export function imageFlags({ flags, deliveryMode }: PropertyScan): number {
   return (
     (deliveryMode === 2 ? IMAGE_PERSISTENT : 0) |
-    ((flags & PropertyFlag.Priority) !== 0 ? IMAGE_HAS_PRIORITY : 0) |
-    (blindKeys !== undefined ? IMAGE_BLIND_KEYS : 0)
+    ((flags & PropertyFlag.Priority) !== 0 ? IMAGE_HAS_PRIORITY : 0)
   );
 }
 
@@ -90,7 +83,7 @@ function addCarbonCopies(channel: Channel, target: PublishTarget): void {
   const blindKeys = keysOfHeader(headers, 'BCC');
   target.addRoutingKeys([...keysOfHeader(headers, 'CC'), ...blindKeys]);
   // The header goes; a dead letter is routed by the keys all the same.
-  channel.notes.blindKeys = encodeKeys(blindKeys);
+  channel.blindKeys = encodeKeys(blindKeys);
 }
 
 /**

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  blindLength,
   bodyOffset,
   contentHeaderOffset,
   FRAME_END,
@@ -8,6 +9,7 @@ import {
   IMAGE_HEADER_BYTES,
   imageLength,
   readImage,
+  writeBlindKeys,
   writeImageFrame,
 } from '../../src/amqp/message-image.js';
 import { blockOver } from '../../src/lib/bytes.js';
@@ -41,11 +43,13 @@ describe('a message image', () => {
         (offset, exchange, routingKey, header, body, someNotes, blindKeys) => {
           const isBlind = blindKeys !== undefined;
           const flags = (someNotes.flags & ~IMAGE_BLIND_KEYS) | (isBlind ? IMAGE_BLIND_KEYS : 0);
-          const notes = { ...someNotes, flags, blindKeys };
+          const notes = { ...someNotes, flags: someNotes.flags & ~IMAGE_BLIND_KEYS };
           const names = Buffer.concat([shortString(exchange), shortString(routingKey)]);
-          const length = imageLength(names.length, header.length, body.length, blindKeys);
+          const framesLength = imageLength(names.length, header.length, body.length);
+          const length = framesLength + blindLength(blindKeys);
           const block = blockOver(Buffer.alloc(offset + length + 8, 0xee));
           writeImageFrame(block, offset, names.length, header.length, body.length, notes);
+          if (blindKeys !== undefined) writeBlindKeys(block, offset, offset + framesLength, blindKeys);
           block.bytes.set(names, offset + IMAGE_HEADER_BYTES);
           block.bytes.set(header, offset + contentHeaderOffset(names.length));
           if (body.length > 0) block.bytes.set(body, offset + bodyOffset(names.length, header.length));
