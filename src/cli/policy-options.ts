@@ -10,7 +10,7 @@ import type {
 import { LimitError, parseUserLimits, parseVirtualHostLimits } from '../broker/limit-input.js';
 import { PolicyError, type PolicyKind, parsePolicy } from '../broker/policy.js';
 import type { PolicyRules } from '../broker/policy-keys.js';
-import { quote, refuse, refuseOthers, type Setting, takeText } from './setting.js';
+import { fiveParts, quote, refuse, refuseOthers, type Setting, takeText } from './setting.js';
 
 /** Each undefined when no source sets it. */
 export interface PolicySettings {
@@ -179,21 +179,11 @@ function readTopicPermissions(setting: Setting | undefined, names: NameCheck): T
 }
 
 function topicPermissionOfText(setting: Setting, text: string): TopicPermissionConfig {
-  const [user, virtualHost, exchange, write, read, ...rest] = text.split(':');
-  if (
-    user === undefined ||
-    virtualHost === undefined ||
-    exchange === undefined ||
-    write === undefined ||
-    read === undefined ||
-    rest.length > 0
-  ) {
-    refuse(
-      setting,
-      `must be USER:VHOST:EXCHANGE:WRITE:READ, not ${quote(text)}; ` +
-        'a part with a colon can be set in the configuration file',
-    );
-  }
+  const [user, virtualHost, exchange, write, read] = fiveParts(
+    setting,
+    text,
+    'USER:VHOST:EXCHANGE:WRITE:READ',
+  );
   return { user, virtualHost, exchange, write, read };
 }
 

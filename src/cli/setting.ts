@@ -121,6 +121,27 @@ export function refuseOthers(setting: Setting, fields: ReadonlyMap<string, unkno
     refuse(setting, `has the unknown key ${quote(key)}; its objects have ${known}`);
 }
 
+/** The five parts of a text with colons between them. @param form what it has to look like, for the message */
+export function fiveParts(
+  setting: Setting,
+  text: string,
+  form: string,
+): readonly [string, string, string, string, string] {
+  const [first, second, third, fourth, fifth, ...rest] = text.split(':');
+  if (
+    first === undefined ||
+    second === undefined ||
+    third === undefined ||
+    fourth === undefined ||
+    fifth === undefined ||
+    rest.length > 0
+  ) {
+    const advice = 'a part with a colon can be set in the configuration file';
+    refuse(setting, `must be ${form}, not ${quote(text)}; ${advice}`);
+  }
+  return [first, second, third, fourth, fifth];
+}
+
 /** Text longer than this is cut in messages. */
 const QUOTED_LENGTH_MAX = 60;
 

@@ -7,7 +7,16 @@ import {
   type UserConfig,
 } from '../broker/broker-config.js';
 import { SHORT_STRING_BYTES_MAX } from '../lib/limits.js';
-import { quote, readNames, readText, refuse, refuseOthers, type Setting, takeText } from './setting.js';
+import {
+  fiveParts,
+  quote,
+  readNames,
+  readText,
+  refuse,
+  refuseOthers,
+  type Setting,
+  takeText,
+} from './setting.js';
 
 /** Each undefined when no source sets it. */
 export interface UserSettings {
@@ -147,21 +156,11 @@ function readPermissions(
 }
 
 function permissionOfText(setting: Setting, text: string): PermissionConfig {
-  const [user, virtualHost, configure, write, read, ...rest] = text.split(':');
-  if (
-    user === undefined ||
-    virtualHost === undefined ||
-    configure === undefined ||
-    write === undefined ||
-    read === undefined ||
-    rest.length > 0
-  ) {
-    refuse(
-      setting,
-      `must be USER:VHOST:CONFIGURE:WRITE:READ, not ${quote(text)}; ` +
-        'a part with a colon can be set in the configuration file',
-    );
-  }
+  const [user, virtualHost, configure, write, read] = fiveParts(
+    setting,
+    text,
+    'USER:VHOST:CONFIGURE:WRITE:READ',
+  );
   return { user, virtualHost, configure, write, read };
 }
 
