@@ -1,6 +1,6 @@
 /**
- * An AMQP client for tests that does what it is told: any bytes, any frame, any order. It answers nothing by itself
- * and waits for frames with a limit, so a test that would hang says what it was waiting for.
+ * An AMQP client for cases and tests that does what it is told: any bytes, any frame, any order. It answers nothing
+ * by itself and waits for frames with a limit, so one that would hang says what it was waiting for.
  */
 import { connect, type Socket } from 'node:net';
 import {
