@@ -3,6 +3,7 @@
  * declares under those names is gone when it is done, so cases can run side by side and again.
  */
 import { randomBytes } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { type ChannelModel, connect } from 'amqplib';
 import type { BrokerUrl } from './broker-url.js';
 import type { Dialect } from './case.js';
@@ -13,6 +14,7 @@ import type { Fields } from './wire/raw-methods.js';
 
 /** On this channel queues are looked after, so that what comes on the others is left for the case to read. */
 const CONTROL_CHANNEL = 60_000;
+const PATIENCE_MS = 2_000;
 
 export class CaseContext {
   readonly broker: BrokerUrl;
@@ -119,8 +121,18 @@ export class CaseContext {
     return client.call(CONTROL_CHANNEL, 'queue.declare', { queue, passive: true });
   }
 
+  /**
+   * The counts are those, or become so within a while: what one channel has done need not be seen by another at once,
+   * not even when the first was answered.
+   */
   async expectCounts(client: RawClient, queue: string, expected: Fields): Promise<void> {
-    expectFields(`queue.declare-ok of ${queue}`, await this.counts(client, queue), expected);
+    const deadlineMs = performance.now() + PATIENCE_MS;
+    for (;;) {
+      const counts = await this.counts(client, queue);
+      const named = Object.keys(expected).map((key) => [key, counts[key as keyof Fields]]);
+      if (isDeepStrictEqual(Object.fromEntries(named), expected)) return;
+      if (performance.now() > deadlineMs) expectFields(`queue.declare-ok of ${queue}`, counts, expected);
+    }
   }
 
   /** Publishes the bodies `1`, `2`, ... and waits until the queue has them. */
@@ -144,12 +156,21 @@ export class CaseContext {
   async expectReady(client: RawClient, queue: string, bodies: readonly string[]): Promise<void> {
     await client.sync(1);
     const found: string[] = [];
-    const { messageCount = 0 } = await this.counts(client, queue);
+    const messageCount = await this.readyCount(client, queue, bodies.length);
     for (let i = 0; i < messageCount; i++) {
       const { body, method } = await client.get(1, queue);
       found.push(`${body}${method.redelivered === true ? '*' : ''}`);
     }
     expectEqual(`messages ready in ${queue}`, found, bodies);
+  }
+
+  /** How many messages are ready; waits a while for as many as are expected. */
+  async readyCount(client: RawClient, queue: string, expectedCount: number): Promise<number> {
+    const deadlineMs = performance.now() + PATIENCE_MS;
+    for (;;) {
+      const { messageCount = 0 } = await this.counts(client, queue);
+      if (messageCount >= expectedCount || performance.now() > deadlineMs) return messageCount;
+    }
   }
 
   /** Drops every connection, and deletes what was declared under names of this case. */

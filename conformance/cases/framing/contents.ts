@@ -159,6 +159,7 @@ export const cases: readonly Case[] = [
       client.frame(FRAME_BODY, 1, 'e!');
       await client.sync(1);
       await client.sync(2);
+      await t.expectCounts(client, queue, { messageCount: 2 });
       const bodies = [String((await client.get(1, queue)).body), String((await client.get(1, queue)).body)];
       expectEqual('bodies', bodies.sort(), ['22', 'one!']);
     },
