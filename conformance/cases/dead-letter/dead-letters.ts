@@ -124,7 +124,9 @@ export const cases: readonly Case[] = [
       await client.method(1, 'basic.ack');
       client.publish(1, { routingKey: work, body: '2' });
       await client.method(1, 'basic.nack');
-      await t.expectDeliveries(client, ['2'], 2);
+      const { properties, body } = await client.delivery(2);
+      expectEqual('body', String(body), '2');
+      expectEqual('x-death', historyOf(properties), [`${work} maxlen 1  ${work}`]);
       await t.expectReady(client, work, ['1']);
     },
   ),
