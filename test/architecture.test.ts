@@ -3,16 +3,17 @@ import { describe, expect, it } from 'vitest';
 import { breachesIn, importsOf, type Sources } from './helpers/source-rules.js';
 
 const SRC = new URL('../src/', import.meta.url);
+const CONFORMANCE = new URL('../conformance/', import.meta.url);
 
-function readSources(): Sources {
-  const paths = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+function readSources(folder: URL): Sources {
+  const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .map((path) => path.replaceAll('\\', '/'))
     .filter((path) => path.endsWith('.ts'));
-  return new Map(paths.map((path) => [path, readFileSync(new URL(path, SRC), 'utf8')]));
+  return new Map(paths.map((path) => [path, readFileSync(new URL(path, folder), 'utf8')]));
 }
 
 describe('the source tree', () => {
-  const sources = readSources();
+  const sources = readSources(SRC);
 
   it('is there', () => {
     expect(sources.size).toBeGreaterThan(50);
@@ -23,6 +24,39 @@ describe('the source tree', () => {
     expect(breachesIn(sources)).toEqual([]);
   });
 });
+
+describe('the conformance suite', () => {
+  it('imports nothing of the broker it may have to judge', () => {
+    const sources = readSources(CONFORMANCE);
+    expect(sources.size).toBeGreaterThan(10);
+    expect(strayImportsOf(sources)).toEqual([]);
+  });
+
+  it.each([
+    ['runner.ts', "import { b } from '../src/index.js';"],
+    ['cases/queue/a.ts', "import type { B } from '../../../src/amqp/b.js';"],
+    ['main.ts', "const b = await import('../test/b.js');"],
+    ['main.ts', "import { createBroker } from 'leveret';"],
+  ])('is seen to in %s: %s', (path, source) => {
+    expect(strayImportsOf(new Map([[path, source]]))).toHaveLength(1);
+    expect(strayImportsOf(new Map([[path, "import { b } from './b.js';\nimport 'amqplib';"]]))).toEqual([]);
+  });
+});
+
+/** Imports that lead out of the folder, or to the broker as a package. */
+function strayImportsOf(sources: Sources): string[] {
+  const root = 'file:///root/conformance/';
+  return [...sources].flatMap(([path, text]) =>
+    importsOf(text)
+      .map(({ from }) => from)
+      .filter((from) =>
+        from.startsWith('.')
+          ? !new URL(from, root + path).href.startsWith(root)
+          : /^leveret(?:\/|$)/.test(from),
+      )
+      .map((from) => `${path}: imports ${from}`),
+  );
+}
 
 const breaches = (files: Readonly<Record<string, string>>): string[] =>
   breachesIn(new Map(Object.entries(files)));

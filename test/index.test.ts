@@ -1,7 +1,7 @@
 /** The broker as a library: what its options say arrives where it counts. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { RawClient } from '../conformance/wire/raw-client.js';
 import { type BrokerOptions, createBroker, type EmbeddedBroker } from '../src/index.js';
-import { RawClient } from './helpers/raw-client.js';
 
 let broker: EmbeddedBroker | undefined;
 let client: RawClient | undefined;

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import yargs from 'yargs';
 import { CommandError, EXIT_FAILURE, EXIT_USAGE } from './command-error.js';
+import { CONFORMANCE_FLAGS, conformanceCommand } from './conformance-command.js';
 import { suggestion } from './nearest-name.js';
 import { START_OPTIONS } from './option-list.js';
 import { quote } from './setting.js';
@@ -43,8 +44,8 @@ async function carryOut(args: readonly string[]): Promise<number> {
 }
 
 /** Names of commands, for suggestions. */
-const COMMANDS = ['start'];
-const FLAGS = [...START_OPTIONS.map((option) => `--${option.name}`), '--help', '--version'];
+const COMMANDS = ['start', 'conformance'];
+const START_FLAGS = START_OPTIONS.map((option) => `--${option.name}`);
 
 function commandLine(args: readonly string[]) {
   return (
@@ -63,6 +64,7 @@ function commandLine(args: readonly string[]) {
         'parse-positional-numbers': false,
       })
       .command(startCommand())
+      .command(conformanceCommand())
       .alias('help', 'h')
       .version(packageVersion())
       .strict()
@@ -76,9 +78,10 @@ function commandLine(args: readonly string[]) {
   );
 }
 
-const SWITCHES = START_OPTIONS.filter((option) => option.kind === 'switch').map(
-  (option) => `--${option.name}`,
-);
+const SWITCHES = [
+  ...START_OPTIONS.filter((option) => option.kind === 'switch').map((option) => `--${option.name}`),
+  '--list',
+];
 /** A longer flag is cut in messages. */
 const FLAG_LENGTH_MAX = 60;
 const HELP_COLUMNS = 110;
@@ -100,14 +103,18 @@ function explain(message: string, args: readonly string[]): string {
   const unknown = /^Unknown (?:arguments?|commands?): (.+)$/s.exec(message)?.[1]?.split(', ')[0];
   if (unknown === undefined) return `${message}; see leveret --help`;
   const flag = args.find((arg) => /^-/.test(arg) && arg.replace(/^-+/, '').split('=')[0] === unknown);
+  const isConformance = args[0] === 'conformance';
   if (flag === undefined) {
+    if (isConformance)
+      return `unexpected argument ${quote(unknown)}; conformance judges one broker at a time`;
     if (args.some((arg) => COMMANDS.includes(arg))) {
       return `unexpected argument ${quote(unknown)}; every option of start begins with --, see leveret --help`;
     }
     return `unknown command ${quote(unknown)}${advice(unknown, COMMANDS)}`;
   }
   const name = flag.split('=')[0]!.slice(0, FLAG_LENGTH_MAX);
-  return `unknown flag ${name}${advice(name, FLAGS)}`;
+  const known = isConformance ? CONFORMANCE_FLAGS : START_FLAGS;
+  return `unknown flag ${name}${advice(name, [...known, '--help', '--version'])}`;
 }
 
 function advice(name: string, knownNames: readonly string[]): string {

@@ -117,6 +117,27 @@ describe('help and version', () => {
   });
 });
 
+describe('the conformance suite', () => {
+  it('judges a broker', async () => {
+    const { child, ready, ended } = start(IN_MEMORY);
+    const url = `amqp://guest:guest@127.0.0.1:${await ready}`;
+    const judged = await start(['conformance', url, '--only', 'channel/*']).ended;
+    expect([judged.code, judged.stderr]).toEqual([0, '']);
+    expect(judged.stdout).toContain('all passed');
+    child.kill('SIGTERM');
+    await ended;
+    const unreachable = await start(['conformance', url]).ended;
+    expect(unreachable.code).toBe(1);
+    expect(unreachable.stderr).toContain('ECONNREFUSED');
+  });
+
+  it('lists its cases', async () => {
+    const { code, stdout } = await start(['conformance', '--list', '--tag', 'core']).ended;
+    expect(code).toBe(0);
+    expect(stdout).toContain('channel/open-1 ');
+  });
+});
+
 describe('wrong usage', () => {
   it.each([
     [['stop'], "unknown command 'stop'; see leveret --help"],
@@ -136,6 +157,14 @@ describe('wrong usage', () => {
     [['--in-memory=maybe'], '--in-memory takes no value; write --in-memory or leave it out'],
     [['start', '--', 'x'], "'--' has no meaning here; leave it out"],
     [['--in-memory', '--data-dir', 'x'], '--data-dir and --in-memory contradict each other; leave one out'],
+    [['conformance', '--onyl', 'x'], 'unknown flag --onyl; did you mean --only?'],
+    [
+      ['conformance', 'amqp://a', 'amqp://b'],
+      "unexpected argument 'amqp://b'; conformance judges one broker at a time",
+    ],
+    [['conformance', '--dialect', '5'], "--dialect must be one of rabbitmq-4, rabbitmq-3, not '5'"],
+    [['conformance', '--tag', 'core', '--tag', 'x'], '--tag was given 2 times; give it once'],
+    [['conformance', '--list=yes'], '--list takes no value; write --list or leave it out'],
     [['--user', 'secret'], '--user must be NAME:PASSWORD or NAME:PASSWORD:TAG,TAG'],
   ])('%j is one sentence and exit code 64', async (args, message) => {
     expect(await start(args).ended).toEqual({

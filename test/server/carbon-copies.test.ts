@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { RawClient } from '../helpers/raw-client.js';
-import type { Table } from '../helpers/raw-codec.js';
+import type { RawClient } from '../../conformance/wire/raw-client.js';
+import type { Table } from '../../conformance/wire/raw-codec.js';
 import { byGeneration, declareQueue, Target, uniqueName } from './target.js';
 
 let target: Target;

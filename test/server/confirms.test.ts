@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FRAME_METHOD, type RawClient } from '../helpers/raw-client.js';
+import { FRAME_METHOD, type RawClient } from '../../conformance/wire/raw-client.js';
 import {
   channelClose,
   closeOf,

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { RawClient } from '../../conformance/wire/raw-client.js';
 import type { BrokerConfig } from '../../src/broker/broker-config.js';
 import { RABBITMQ_4_3 } from '../../src/broker/generations/4-3.js';
-import type { RawClient } from '../helpers/raw-client.js';
 import { channelClose, closeOf, countsOf, IS_ORACLE, publishTo, Target } from './target.js';
 
 const MINUTE_MS = 60_000;

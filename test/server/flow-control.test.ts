@@ -1,6 +1,6 @@
 /** Publishers are held back when memory is short, and consumers that do not read are passed over. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { RawClient } from '../helpers/raw-client.js';
+import type { RawClient } from '../../conformance/wire/raw-client.js';
 import { IS_ORACLE, Target } from './target.js';
 
 const MIB = 1_048_576;

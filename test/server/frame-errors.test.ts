@@ -5,8 +5,8 @@ import {
   FRAME_HEARTBEAT,
   FRAME_METHOD,
   type RawClient,
-} from '../helpers/raw-client.js';
-import { encodeContentHeader, encodeMethod, integer } from '../helpers/raw-codec.js';
+} from '../../conformance/wire/raw-client.js';
+import { encodeContentHeader, encodeMethod, integer } from '../../conformance/wire/raw-codec.js';
 import { closeOf, connectionClose, IS_ORACLE, Target } from './target.js';
 
 let target: Target;

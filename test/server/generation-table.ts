@@ -1,13 +1,13 @@
 /** Questions to the broker, and what each generation of RabbitMQ answers. */
 import { describe, expect, it } from 'vitest';
+import type { RawClient } from '../../conformance/wire/raw-client.js';
+import { decodeMethod } from '../../conformance/wire/raw-codec.js';
+import type { Fields } from '../../conformance/wire/raw-methods.js';
 import { RABBITMQ_3_13 } from '../../src/broker/generations/3-13.js';
 import { RABBITMQ_4_2 } from '../../src/broker/generations/4-2.js';
 import { RABBITMQ_4_3 } from '../../src/broker/generations/4-3.js';
 import { DEFAULT_GENERATION } from '../../src/broker/generations/default.js';
 import type { Generation } from '../../src/broker/generations/generation.js';
-import type { RawClient } from '../helpers/raw-client.js';
-import { decodeMethod } from '../helpers/raw-codec.js';
-import type { Fields } from '../helpers/raw-methods.js';
 import { IS_ORACLE, Target } from './target.js';
 
 export const GENERATIONS = {

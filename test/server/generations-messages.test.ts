@@ -1,7 +1,7 @@
 /** The differences between the generations of RabbitMQ in messages and consumers: each over the wire, by generation. */
 import { expect } from 'vitest';
-import type { RawClient } from '../helpers/raw-client.js';
-import type { Properties, Table } from '../helpers/raw-codec.js';
+import type { RawClient } from '../../conformance/wire/raw-client.js';
+import type { Properties, Table } from '../../conformance/wire/raw-codec.js';
 import {
   answerTo,
   EXCLUSIVE,

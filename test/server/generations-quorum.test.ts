@@ -1,6 +1,7 @@
 /** The differences between the generations of RabbitMQ in quorum queues (rabbitmq.com/docs/quorum-queues), on the wire. */
+
+import type { RawClient } from '../../conformance/wire/raw-client.js';
 import { RABBITMQ_3_13 } from '../../src/broker/generations/3-13.js';
-import type { RawClient } from '../helpers/raw-client.js';
 import { everywhere, in4x, QUEUE, type Row, suite, until42 } from './generation-table.js';
 import { countsOf, type Target } from './target.js';
 

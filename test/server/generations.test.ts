@@ -3,7 +3,7 @@
  * generation. What only a restart or an option shows is in persistence.test.ts and start-options.test.ts.
  */
 import { expect } from 'vitest';
-import type { Fields } from '../helpers/raw-methods.js';
+import type { Fields } from '../../conformance/wire/raw-methods.js';
 import {
   answerTo,
   EXCLUSIVE,

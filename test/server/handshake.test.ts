@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ALL_CAPABILITIES, type OpenOptions } from '../helpers/raw-client.js';
-import { encodeEntries } from '../helpers/raw-codec.js';
+import { ALL_CAPABILITIES, type OpenOptions } from '../../conformance/wire/raw-client.js';
+import { encodeEntries } from '../../conformance/wire/raw-codec.js';
 import { byGeneration, closeOf, connectionClose, IS_ORACLE, Target } from './target.js';
 
 const GUEST = '\0guest\0guest';

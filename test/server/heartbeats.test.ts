@@ -1,6 +1,6 @@
 /** rabbitmq.com/docs/heartbeats */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FRAME_HEARTBEAT, type RawClient } from '../helpers/raw-client.js';
+import { FRAME_HEARTBEAT, type RawClient } from '../../conformance/wire/raw-client.js';
 import { IS_ORACLE, Target } from './target.js';
 
 describe.skipIf(IS_ORACLE)('heartbeats', () => {

@@ -1,7 +1,7 @@
 /** rabbitmq.com/docs/vhosts#limits, rabbitmq.com/docs/user-limits: what is refused, and what makes room again. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ALL_CAPABILITIES, type RawClient } from '../../conformance/wire/raw-client.js';
 import { LimitError } from '../../src/broker/limit-input.js';
-import { ALL_CAPABILITIES, type RawClient } from '../helpers/raw-client.js';
 import { channelClose, closeOf, connectionClose, IS_ORACLE, Target, uniqueName } from './target.js';
 
 const ALL = { configure: '.*', write: '.*', read: '.*' };

@@ -1,8 +1,8 @@
 /** The exchange types of RabbitMQ's plugins, and x-local-random, which came with 4.0. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Publish, RawClient } from '../../conformance/wire/raw-client.js';
+import type { Fields } from '../../conformance/wire/raw-methods.js';
 import { expectShares } from '../exchanges/shares.js';
-import type { Publish, RawClient } from '../helpers/raw-client.js';
-import type { Fields } from '../helpers/raw-methods.js';
 import { channelClose, closeOf, declareQueue, IS_ORACLE, Target, uniqueName } from './target.js';
 
 let target: Target;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FRAME_BODY, FRAME_HEADER, type RawClient } from '../helpers/raw-client.js';
-import { encodeContentHeader, type Properties, type Table } from '../helpers/raw-codec.js';
+import { FRAME_BODY, FRAME_HEADER, type RawClient } from '../../conformance/wire/raw-client.js';
+import { encodeContentHeader, type Properties, type Table } from '../../conformance/wire/raw-codec.js';
 import {
   byGeneration,
   channelClose,

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { RawClient } from '../helpers/raw-client.js';
-import type { Fields } from '../helpers/raw-methods.js';
+import type { RawClient } from '../../conformance/wire/raw-client.js';
+import type { Fields } from '../../conformance/wire/raw-methods.js';
 import { channelClose, closeOf, IS_ORACLE, Target, uniqueName } from './target.js';
 
 let target: Target;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { OpenOptions, RawClient } from '../../conformance/wire/raw-client.js';
 import { RABBITMQ_4_3 } from '../../src/broker/generations/4-3.js';
-import type { OpenOptions, RawClient } from '../helpers/raw-client.js';
 import { channelClose, closeOf, countsOf, IS_ORACLE, publishTo, Target } from './target.js';
 
 type Argument = readonly [string, string, string | number];

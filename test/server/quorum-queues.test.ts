@@ -1,7 +1,7 @@
 /** Quorum queues on the wire: rabbitmq.com/docs/quorum-queues, with RabbitMQ's codes and texts. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { RawClient } from '../helpers/raw-client.js';
-import type { Fields } from '../helpers/raw-methods.js';
+import type { RawClient } from '../../conformance/wire/raw-client.js';
+import type { Fields } from '../../conformance/wire/raw-methods.js';
 import {
   byGeneration,
   channelClose,

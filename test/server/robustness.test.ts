@@ -1,6 +1,6 @@
 /** What a bug of ours may cost, and that nothing is left behind. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { RawClient } from '../helpers/raw-client.js';
+import type { RawClient } from '../../conformance/wire/raw-client.js';
 import { closeOf, connectionClose, IS_ORACLE, Target } from './target.js';
 
 const SEGMENT_BYTES = 1_048_576;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { RawClient } from '../helpers/raw-client.js';
+import type { RawClient } from '../../conformance/wire/raw-client.js';
 import {
   channelClose,
   closeOf,

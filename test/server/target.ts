@@ -7,12 +7,13 @@
  * the names. For `plugin-exchanges.test.ts` it needs the plugins rabbitmq_consistent_hash_exchange,
  * rabbitmq_random_exchange, rabbitmq_recent_history_exchange and rabbitmq_sharding.
  */
+
+import { ALL_CAPABILITIES, type OpenOptions, RawClient } from '../../conformance/wire/raw-client.js';
+import { type Fields, idsOf } from '../../conformance/wire/raw-methods.js';
 import { BROKER_CONFIG_DEFAULTS, type BrokerConfig } from '../../src/broker/broker-config.js';
 import type { Logger } from '../../src/lib/logger.js';
 import { ManualClock } from '../../src/lib/manual-clock.js';
 import { type RunningServer, startServer } from '../../src/server/server.js';
-import { ALL_CAPABILITIES, type OpenOptions, RawClient } from '../helpers/raw-client.js';
-import { type Fields, idsOf } from '../helpers/raw-methods.js';
 import { explicit } from '../helpers/test-broker.js';
 
 const ORACLE_URL = process.env['LEVERET_ORACLE_URL'];

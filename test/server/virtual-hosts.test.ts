@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ALL_CAPABILITIES, type RawClient } from '../helpers/raw-client.js';
+import { ALL_CAPABILITIES, type RawClient } from '../../conformance/wire/raw-client.js';
 import { channelClose, closeOf, connectionClose, IS_ORACLE, Target, uniqueName } from './target.js';
 
 let target: Target;

@@ -1,4 +1,4 @@
-/** The methods of AMQP 0-9-1 with RabbitMQ's extensions, as the tests write and read them. */
+/** The methods of AMQP 0-9-1 with RabbitMQ's extensions, as cases and tests write and read them. */
 import type { Table } from './raw-codec.js';
 
 /** Everything a field of a method can hold; the names are those of the specification, in camel case. */

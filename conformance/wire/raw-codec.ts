@@ -1,6 +1,6 @@
 /**
- * The AMQP 0-9-1 encoding once more, written from the specification for the tests: it shares nothing with `src`, so
- * a mistake there is not made here too. Slow, plain and small.
+ * The AMQP 0-9-1 encoding once more, written from the specification for judging brokers: it shares nothing with
+ * `src`, so a mistake there is not made here too. Slow, plain and small.
  */
 import { definitionOf, type Fields, METHODS } from './raw-methods.js';
 

@@ -1,6 +1,6 @@
 /**
- * An AMQP client for tests that does what it is told: any bytes, any frame, any order. It answers nothing by itself
- * and waits for frames with a limit, so a test that would hang says what it was waiting for.
+ * An AMQP client for cases and tests that does what it is told: any bytes, any frame, any order. It answers nothing
+ * by itself and waits for frames with a limit, so one that would hang says what it was waiting for.
  */
 import { connect, type Socket } from 'node:net';
 import {
@@ -76,6 +76,8 @@ export class RawClient {
   /** What the server answered to a protocol header it does not speak. */
   refusal: Buffer | undefined;
   isClosed = false;
+  /** What was wrong with the server's bytes, after which nothing is read from it any more. */
+  private broken: string | undefined;
   private readonly socket: Socket;
   private received: Buffer = Buffer.alloc(0);
   private readonly framesByChannel = new Map<number, Frame[]>();
@@ -221,7 +223,7 @@ export class RawClient {
     const frame = await this.until(`${awaited} on channel ${channel}`, () => {
       const found = this.framesByChannel.get(channel)?.shift();
       if (found === undefined && this.isClosed)
-        throw new Error(`TCP was closed while waiting for ${awaited}`);
+        throw new Error(this.broken ?? `TCP was closed while waiting for ${awaited}`);
       if (found === undefined && channel !== 0) this.throwIfConnectionClosed(awaited);
       return found;
     });
@@ -321,7 +323,11 @@ export class RawClient {
   }
 
   private takeFrame(bytes: Buffer): void {
-    if (bytes[bytes.length - 1] !== 0xce) throw new Error('the server sent a frame without its end');
+    if (bytes[bytes.length - 1] !== 0xce) {
+      this.broken = 'the server sent a frame without its end';
+      this.socket.destroy();
+      return;
+    }
     const channel = bytes.readUInt16BE(1);
     let frames = this.framesByChannel.get(channel);
     if (frames === undefined) {

@@ -1,0 +1,232 @@
+/** basic.publish, basic.get and basic.return: what comes back as it was, and every refusal. */
+import { type Case, section } from '../../case.js';
+import { expectChannelClose, expectConnectionClose, expectEqual } from '../../expect.js';
+import type { Properties, Table } from '../../wire/raw-codec.js';
+
+const publish = section({ area: 'basic', source: 'AMQP 0-9-1, basic.publish', tags: ['core'] });
+const extended = section({
+  area: 'basic',
+  source: 'https://www.rabbitmq.com/docs/publishers',
+  tags: ['rabbitmq'],
+});
+const table = section({
+  area: 'basic',
+  source: 'https://www.rabbitmq.com/amqp-0-9-1-errata#section_3',
+  tags: ['rabbitmq'],
+});
+const get = section({ area: 'basic', source: 'AMQP 0-9-1, basic.get', tags: ['core'] });
+
+const PROPERTIES: Properties = {
+  contentType: 'text/plain',
+  contentEncoding: 'utf-8',
+  headers: [['a', 'S', 'ü']],
+  deliveryMode: 2,
+  priority: 7,
+  correlationId: 'correlation',
+  replyTo: 'reply',
+  expiration: '60000',
+  messageId: 'message',
+  timestamp: 1_700_000_000,
+  type: 'kind',
+  appId: 'app',
+  clusterId: 'cluster',
+};
+
+const FIELDS: readonly (readonly [name: string, entry: Table[number]])[] = [
+  ['boolean', ['k', 't', false]],
+  ['octet', ['k', 'b', -1]],
+  ['unsigned-octet', ['k', 'B', 200]],
+  ['short', ['k', 's', -300]],
+  ['unsigned-short', ['k', 'u', 60_000]],
+  ['long', ['k', 'I', -70_000]],
+  ['unsigned-long', ['k', 'i', 4_000_000_000]],
+  ['long-long', ['k', 'l', -5_000_000_000]],
+  ['double', ['k', 'd', 1.5]],
+  ['text', ['k', 'S', 'ü']],
+  ['bytes', ['k', 'x', Buffer.from([0, 255])]],
+  ['time', ['k', 'T', 1_700_000_000]],
+  ['void', ['k', 'V', null]],
+  [
+    'array',
+    [
+      'k',
+      'A',
+      [
+        ['I', 1],
+        ['S', 'x'],
+        ['A', []],
+        ['F', [['n', 'V', null]]],
+      ],
+    ],
+  ],
+  [
+    'table',
+    [
+      'k',
+      'F',
+      [
+        ['z', 'I', 1],
+        ['a', 'I', 2],
+      ],
+    ],
+  ],
+];
+
+const EXPIRATIONS = [
+  ['text', 'abc', 'no_integer'],
+  ['empty', '', 'no_integer'],
+  ['unit', '10ms', '{leftover_string,"ms"}'],
+  ['fraction', '1.5', '{leftover_string,".5"}'],
+  ['negative', '-1', '{value_negative,-1}'],
+  ['large', '315360000001', '{value_too_large,315360000001}'],
+] as const;
+
+export const cases: readonly Case[] = [
+  publish(
+    'as-it-was',
+    'a message comes with its properties and body as they were',
+    'All of them.',
+    async (t) => {
+      const client = await t.openChannel();
+      const queue = await t.declareQueue(client);
+      const properties = { ...PROPERTIES, userId: t.broker.user };
+      client.publish(1, { routingKey: queue, properties, body: 'bödy' });
+      await client.sync();
+      const received = await client.get(1, queue);
+      expectEqual('properties', { ...received.properties }, properties);
+      expectEqual('body', String(received.body), 'bödy');
+      const method = { deliveryTag: 1, redelivered: false, exchange: '', routingKey: queue, messageCount: 0 };
+      expectEqual('get-ok', received.method, method);
+    },
+  ),
+  publish('empty', 'a message may be empty', 'It has no body frame and no properties.', async (t) => {
+    const client = await t.openChannel();
+    const queue = await t.declareQueue(client);
+    client.publish(1, { routingKey: queue });
+    await client.sync();
+    const { body, properties, frameSizes } = await client.get(1, queue);
+    expectEqual('message', [body.length, properties, frameSizes], [0, {}, []]);
+  }),
+  ...FIELDS.map(([name, entry]) =>
+    table(
+      `field-${name}`,
+      `a header of type ${entry[1]} comes as it was`,
+      'The type octets are those of the errata; values keep their type.',
+      async (t) => {
+        const client = await t.openChannel();
+        const queue = await t.declareQueue(client);
+        client.publish(1, { routingKey: queue, properties: { headers: [entry] } });
+        await client.sync();
+        expectEqual('headers', (await client.get(1, queue)).properties.headers, [entry]);
+      },
+    ),
+  ),
+  publish(
+    'return',
+    'a mandatory message without a queue is returned',
+    'With 312 and all it had.',
+    async (t) => {
+      const client = await t.openChannel();
+      const routingKey = t.name('nowhere');
+      client.publish(1, { routingKey, mandatory: true, properties: PROPERTIES, body: 'back' });
+      const { method, properties, body } = await client.message(1, 'basic.return');
+      expectEqual('return', method, { replyCode: 312, replyText: 'NO_ROUTE', exchange: '', routingKey });
+      expectEqual('properties and body', [{ ...properties }, String(body)], [PROPERTIES, 'back']);
+    },
+  ),
+  publish(
+    'immediate',
+    'immediate is refused',
+    'RabbitMQ does not implement it: error 540.',
+    async (t) => {
+      const client = await t.openChannel();
+      client.publish(1, { routingKey: 'q', immediate: true });
+      await expectConnectionClose(client, 'basic.publish', 540, 'NOT_IMPLEMENTED - immediate=true');
+    },
+    ['rabbitmq'],
+  ),
+  publish(
+    'no-exchange',
+    'an exchange that is not there closes the channel, and what is behind is forgotten',
+    'It is the channel error 404.',
+    async (t) => {
+      const client = await t.openChannel();
+      const queue = await t.declareQueue(client);
+      client.publish(1, { exchange: 'nowhere', routingKey: queue, mandatory: true });
+      client.publish(1, { routingKey: queue });
+      await expectChannelClose(client, 'basic.publish', 404, t.noExchange('nowhere'));
+      await t.expectReady(client, queue, []);
+    },
+  ),
+  publish(
+    'internal',
+    'an internal exchange takes no publishes',
+    'Channel error 403.',
+    async (t) => {
+      const client = await t.openChannel();
+      const exchange = await t.declareExchange(client, 'fanout', { internal: true });
+      client.publish(1, { exchange });
+      const text = `ACCESS_REFUSED - cannot publish to internal ${t.inVhost('exchange', exchange)}`;
+      await expectChannelClose(client, 'basic.publish', 403, text);
+    },
+    ['rabbitmq'],
+  ),
+  ...EXPIRATIONS.map(([name, expiration, why]) =>
+    extended(
+      `expiration-${name}`,
+      `an expiration of '${expiration}' is refused`,
+      'It must be a whole number of milliseconds up to ten years: the channel error 406.',
+      async (t) => {
+        const client = await t.openChannel();
+        const queue = await t.declareQueue(client);
+        client.publish(1, { routingKey: queue, properties: { expiration } });
+        const text = `PRECONDITION_FAILED - invalid expiration '${expiration}': ${why}`;
+        await expectChannelClose(client, 'basic.publish', 406, text);
+        await t.expectReady(client, queue, []);
+      },
+    ),
+  ),
+  ...['CC', 'BCC'].map((name) =>
+    extended(
+      `${name.toLowerCase()}-no-array`,
+      `a ${name} header that is no array is refused`,
+      'It is the channel error 406.',
+      async (t) => {
+        const client = await t.openChannel();
+        client.publish(1, { routingKey: 'q', properties: { headers: [[name, 'S', 'key']] } });
+        const why = `{unacceptable_type_in_header,"${name}",longstr}`;
+        const text = `PRECONDITION_FAILED - invalid message: ${why}`;
+        await expectChannelClose(client, 'basic.publish', 406, text);
+      },
+    ),
+  ),
+  extended(
+    'user-id',
+    'the name of another user is refused',
+    'A user-id must be that of the connection: the channel error 406.',
+    async (t) => {
+      const client = await t.openChannel();
+      client.publish(1, { routingKey: 'q', properties: { userId: 'somebody' } });
+      await expectChannelClose(
+        client,
+        'basic.publish',
+        406,
+        `PRECONDITION_FAILED - user_id property set to 'somebody' but authenticated user was '${t.broker.user}'`,
+      );
+    },
+  ),
+  get('get-counts', 'get-ok counts what is left, get-empty says there is nothing', 'In order.', async (t) => {
+    const client = await t.openChannel();
+    const queue = await t.declareQueue(client);
+    await t.publish(client, queue, 2);
+    expectEqual('left', (await client.get(1, queue)).method.messageCount, 1);
+    expectEqual('left', (await client.get(1, queue)).method.messageCount, 0);
+    client.send(1, 'basic.get', { queue });
+    expectEqual('get-empty', await client.method(1, 'basic.get-empty'), { clusterId: '' });
+  }),
+  get('get-missing', 'a queue that is not there cannot be read', 'Channel error 404.', async (t) => {
+    const client = await t.openChannel();
+    client.send(1, 'basic.get', { queue: 'nowhere' });
+    await expectChannelClose(client, 'basic.get', 404, t.noQueue('nowhere'));
+  }),
+];
