@@ -45,7 +45,7 @@ describe('the conformance suite', () => {
 
 /** Imports that lead out of the folder, or to the broker as a package. */
 function strayImportsOf(sources: Sources): string[] {
-  const root = 'file:///root/conformance/';
+  const root = 'file:///tree/conformance/';
   return [...sources].flatMap(([path, text]) =>
     importsOf(text)
       .map(({ from }) => from)
