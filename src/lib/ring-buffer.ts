@@ -1,14 +1,15 @@
+/** What an empty list has: thousands of queues have several lists each that never hold anything. */
+const NO_SLOTS: undefined[] = new Array<undefined>(1).fill(undefined);
+NO_SLOTS.length = 0;
+
+/** Slots that the first element brings. */
+const SLOTS_MIN = 4;
+
 /** A first-in first-out list that never moves its elements; `Array.shift` is linear on long lists. */
 export class RingBuffer<T> {
-  private slots: (T | undefined)[];
+  private slots: (T | undefined)[] = NO_SLOTS;
   private head = 0;
   private count = 0;
-
-  constructor(capacity = 8) {
-    let size = 2;
-    while (size < capacity) size *= 2;
-    this.slots = new Array<T | undefined>(size).fill(undefined);
-  }
 
   get length(): number {
     return this.count;
@@ -70,7 +71,7 @@ export class RingBuffer<T> {
 
   private grow(): void {
     const mask = this.slots.length - 1;
-    const larger = new Array<T | undefined>(this.slots.length * 2).fill(undefined);
+    const larger = new Array<T | undefined>(Math.max(SLOTS_MIN, this.slots.length * 2)).fill(undefined);
     for (let i = 0; i < this.count; i++) larger[i] = this.slots[(this.head + i) & mask];
     this.slots = larger;
     this.head = 0;

@@ -70,8 +70,7 @@ export abstract class CompetingQueue implements Queue {
   lastRedelivered = false;
   lastCounts = 0;
 
-  /** As errors name it. */
-  protected readonly place: string;
+  private readonly virtualHostName: string;
   protected readonly log: MessageLog;
   protected readonly host: QueueHost;
   protected readonly index: ReadyIndex;
@@ -95,22 +94,14 @@ export abstract class CompetingQueue implements Queue {
     this.exclusiveOwner = properties.exclusiveOwner;
     this.arguments = properties.arguments;
     this.settings = settings;
-    this.place = `queue '${properties.name}' in vhost '${parts.virtualHostName}'`;
+    this.virtualHostName = parts.virtualHostName;
     this.log = log;
     this.host = host;
     this.index = index;
     this.head = new ReadyHead(this, index, log);
     const { singleActiveConsumer } = settings;
     this.single = singleActiveConsumer ? new SingleActive(this.consumers, parts.yieldsToHigher) : undefined;
-    this.rules = new QueueRules({
-      queueId: this.id,
-      settings,
-      index,
-      head: this.head,
-      log,
-      clock: host.clock,
-      drop: (reason) => this.die(this.take(), reason),
-    });
+    this.rules = new QueueRules(this, settings, { index, head: this.head, log, clock: host.clock });
     this.isPlain = this.isPlainNow();
     this.lease = this.newLease();
   }
@@ -246,6 +237,10 @@ export abstract class CompetingQueue implements Queue {
     this.letGo(position);
   }
 
+  dropHead(reason: DeadLetterReason): void {
+    this.die(this.take(), reason);
+  }
+
   /** Gives the reference of a message back, for good. */
   letGo(position: number): void {
     // The records of a deleted queue mean nothing after a restart: its id is gone.
@@ -290,6 +285,11 @@ export abstract class CompetingQueue implements Queue {
     for (const consumer of consumers) this.consumers.remove(consumer);
     for (const consumer of consumers) consumer.cancelledByQueue();
     return count;
+  }
+
+  /** The queue, as errors name it. */
+  protected get place(): string {
+    return `queue '${this.name}' in vhost '${this.virtualHostName}'`;
   }
 
   /** Messages that the queue has beside the ready ones. */

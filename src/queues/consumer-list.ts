@@ -11,11 +11,15 @@ interface PriorityGroup {
   readonly ready: RingBuffer<Consumer>;
 }
 
+/** What most queues have, for most of their lives. */
+const NO_MEMBERS = new Set<Consumer>();
+const NO_GROUPS: readonly PriorityGroup[] = [];
+
 export class ConsumerList {
   /** In order of subscription. */
-  private readonly members = new Set<Consumer>();
+  private members = NO_MEMBERS;
   /** Highest priority first. */
-  private groups: PriorityGroup[] = [];
+  private groups: readonly PriorityGroup[] = NO_GROUPS;
   private servedGroup: PriorityGroup | undefined;
 
   get size(): number {
@@ -33,6 +37,7 @@ export class ConsumerList {
   }
 
   add(consumer: Consumer): void {
+    if (this.members === NO_MEMBERS) this.members = new Set();
     this.members.add(consumer);
     consumer.isWaiting = false;
     this.groupOf(consumer).ready.push(consumer);
@@ -83,8 +88,7 @@ export class ConsumerList {
     let group = this.groups.find((candidate) => candidate.priority === priority);
     if (group === undefined) {
       group = { priority, ready: new RingBuffer<Consumer>() };
-      this.groups.push(group);
-      this.groups.sort((a, b) => b.priority - a.priority);
+      this.groups = [...this.groups, group].sort((a, b) => b.priority - a.priority);
     }
     return group;
   }

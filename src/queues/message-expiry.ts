@@ -18,25 +18,31 @@ export interface TtlEra {
 /** Eras a queue remembers: beyond that the oldest become one, with the longer life of the two. */
 export const TTL_ERAS_MAX = 64;
 
+const NO_ERAS: readonly TtlEra[] = [];
+
+export interface ExpiryOwner {
+  dropExpired(): void;
+}
+
 export class MessageExpiry {
   private readonly log: MessageLog;
   private readonly clock: Clock;
   private ttlMs: number;
   /** The oldest first; replaced, never changed. */
-  eras: readonly TtlEra[] = [];
-  private readonly onDue: () => void;
+  eras: readonly TtlEra[] = NO_ERAS;
+  private readonly owner: ExpiryOwner;
   private timer: Timer | undefined;
   private dueMs = Number.POSITIVE_INFINITY;
 
   /**
    * @param ttlMs of the queue; Infinity without one
-   * @param onDue called when a deadline that was watched may have come; it watches the next
+   * @param owner told when a deadline that was watched may have come; it watches the next
    */
-  constructor(log: MessageLog, clock: Clock, ttlMs: number, onDue: () => void) {
+  constructor(log: MessageLog, clock: Clock, ttlMs: number, owner: ExpiryOwner) {
     this.log = log;
     this.clock = clock;
     this.ttlMs = ttlMs;
-    this.onDue = onDue;
+    this.owner = owner;
   }
 
   /** Whether every message expires, or every one of some time. */
@@ -83,7 +89,7 @@ export class MessageExpiry {
     if (deadlineMs >= this.dueMs) return;
     this.timer?.cancel();
     this.dueMs = deadlineMs;
-    this.timer = this.clock.after(deadlineMs - this.clock.nowMs(), this.fire);
+    this.timer = this.clock.after(deadlineMs - this.clock.nowMs(), () => this.fire());
   }
 
   stop(): void {
@@ -97,9 +103,9 @@ export class MessageExpiry {
     return this.ttlMs;
   }
 
-  private readonly fire = (): void => {
+  private fire(): void {
     this.timer = undefined;
     this.dueMs = Number.POSITIVE_INFINITY;
-    this.onDue();
-  };
+    this.owner.dropExpired();
+  }
 }

@@ -9,7 +9,7 @@
  * Arguments no type knows are stored and ignored, whatever their value.
  */
 import { type AmqpError, preconditionFailed } from '../amqp/errors.js';
-import type { FieldTable } from '../amqp/field-table.js';
+import { FieldTable } from '../amqp/field-table.js';
 import { type FieldValue, integerOf, textOf } from '../amqp/field-value.js';
 import { isKnownToSomeType, type QueueArgumentRules, TYPE_NAMES } from './queue-argument-rules.js';
 import { ageMsOf, erlangString, unacceptable, type ValueCheck } from './queue-arguments-checks.js';
@@ -189,7 +189,11 @@ function checkStreamLimits(args: FieldTable): void {
 }
 
 /** Reads checked arguments. Those that RabbitMQ does not check count only when they make sense. */
+/** Of a queue that was declared without arguments: one object for all of them. */
+const PLAIN_SETTINGS: QueueSettings = { type: 'classic', singleActiveConsumer: false };
+
 function settingsOf(type: QueueType, args: FieldTable): QueueSettings {
+  if (type === 'classic' && args === FieldTable.EMPTY) return PLAIN_SETTINGS;
   const integer = (key: string): number | undefined => integerOf(args.get(key));
   const common = {
     type,

@@ -33,11 +33,11 @@ const COOLED_CHUNKS_MAX = 2;
 export class QueueIndex implements ReadyIndex {
   private head: Float64Array = EMPTY_CHUNK;
   private headEntry = 0;
-  private readonly cold = new RingBuffer<ColdRun | Float64Array>(2);
+  private readonly cold = new RingBuffer<ColdRun | Float64Array>();
   /** The last of `cold`, while it may grow: nobody has looked at it yet. */
   private growingRun: { first: number; last: number; count: number } | undefined;
-  private readonly packed = new RingBuffer<PackedChunk | Float64Array>(2);
-  private readonly loose = new RingBuffer<Float64Array>(2);
+  private readonly packed = new RingBuffer<PackedChunk | Float64Array>();
+  private readonly loose = new RingBuffer<Float64Array>();
   private tail: Float64Array = EMPTY_CHUNK;
   private tailEntry = CHUNK_ENTRIES;
   private spare: Float64Array | undefined;

@@ -22,7 +22,7 @@ export class ReadyHead {
   private isComing = false;
   /** The run whose positions the log is looking for, and who waits for them. */
   private warming: ColdRun | undefined;
-  private waiting: (() => void)[] = [];
+  private waiting: (() => void)[] | undefined;
   /** Set while nothing may be taken: whoever waits for that to end. */
   private held: (() => void)[] | undefined;
 
@@ -103,6 +103,7 @@ export class ReadyHead {
 
   /** Has the log find the positions of a run; it is asked once for each. */
   private warm(run: ColdRun, onWarm: () => void): void {
+    this.waiting ??= [];
     this.waiting.push(onWarm);
     if (this.warming === run) return;
     this.warming = run;
@@ -112,8 +113,8 @@ export class ReadyHead {
       if (this.index.warm(run, positions)) this.log.recount(run.first, positions.length - run.count);
       const { waiting } = this;
       this.warming = undefined;
-      this.waiting = [];
-      for (const resume of waiting) resume();
+      this.waiting = undefined;
+      for (const resume of waiting ?? []) resume();
     });
   }
 }

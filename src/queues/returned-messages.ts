@@ -1,11 +1,14 @@
+/** Of a heap that holds nothing, as nearly all do. */
+const NO_ENTRIES = new Float64Array(0);
+
 /**
  * Messages that were handed out and came back, ordered by sequence number: a binary heap over two typed arrays.
  * Requeueing puts a message back to its original place (RabbitMQ, "Consumer Acknowledgements": requeued messages
  * go to their original position if possible), however many come back and in whatever order.
  */
 export class ReturnedMessages {
-  private sequences = new Float64Array(0);
-  private positions = new Float64Array(0);
+  private sequences = NO_ENTRIES;
+  private positions = NO_ENTRIES;
   private count = 0;
 
   get length(): number {
@@ -73,8 +76,8 @@ export class ReturnedMessages {
   }
 
   private resize(capacity: number): void {
-    const sequences = new Float64Array(capacity);
-    const positions = new Float64Array(capacity);
+    const sequences = capacity === 0 ? NO_ENTRIES : new Float64Array(capacity);
+    const positions = capacity === 0 ? NO_ENTRIES : new Float64Array(capacity);
     sequences.set(this.sequences.subarray(0, this.count));
     positions.set(this.positions.subarray(0, this.count));
     this.sequences = sequences;
