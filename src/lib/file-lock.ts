@@ -28,12 +28,12 @@ export function makePrivateDirectory(path: string): void {
  * @throws the system's error, with its `code`, also when the file system has no locks
  */
 export function lockFile(path: string): FileLock | undefined {
-  const { tryLock, unlock } = nativeLocks();
+  const locks = nativeLocks();
   // 'a': created when missing, never truncated, and writable, which an exclusive lock requires. A bare descriptor,
   // because a FileHandle that nobody refers to any more is closed, and the lock with it.
   let descriptor: number | undefined = openSync(path, 'a', FILE_MODE);
   try {
-    if (!tryLock(descriptor)) {
+    if (!tryLock(locks, descriptor)) {
       closeSync(descriptor);
       return undefined;
     }
@@ -48,20 +48,41 @@ export function lockFile(path: string): FileLock | undefined {
       if (descriptor === undefined) return;
       const held = descriptor;
       descriptor = undefined;
-      unlock(held);
+      locks.unlock(held, 0, 0);
       closeSync(held);
     },
   };
 }
 
-/** The part of fs-native-extensions used here; it ships no types. Without a range the whole file is meant. */
+/** The native part of fs-native-extensions, as far as it is used here; it ships no types. */
 interface NativeLocks {
-  /** An exclusive lock: false when another descriptor holds one. */
-  tryLock(fd: number): boolean;
-  unlock(fd: number): void;
+  /** Locks so many bytes from `offset` on, 0 for the whole file. @throws an error with the code EAGAIN when another descriptor has a lock */
+  tryLock(fd: number, offset: number, length: number, isExclusive: boolean): void;
+  unlock(fd: number, offset: number, length: number): void;
 }
 
-/** Loaded when the first lock is asked for: a broker in memory never loads a native module. */
+/**
+ * Loaded when the first lock is asked for: a broker in memory never loads a native module. The JavaScript around it,
+ * which looks for the file that suits the machine, takes 5 MB of resident memory to do so: it is asked only where the
+ * file is not at the usual place.
+ */
 function nativeLocks(): NativeLocks {
-  return createRequire(import.meta.url)('fs-native-extensions') as NativeLocks;
+  const require = createRequire(import.meta.url);
+  try {
+    const file = `prebuilds/${process.platform}-${process.arch}/fs-native-extensions.node`;
+    return require(`fs-native-extensions/${file}`) as NativeLocks;
+  } catch {
+    return require('fs-native-extensions/binding.js') as NativeLocks;
+  }
+}
+
+/** Whether the lock is ours now. @throws the system's error, with `code` */
+function tryLock(locks: NativeLocks, fd: number): boolean {
+  try {
+    locks.tryLock(fd, 0, 0, true);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return false;
+    throw error;
+  }
 }
