@@ -13,7 +13,7 @@
  */
 
 import { preconditionFailed } from '../amqp/errors.js';
-import { canonicalKey, FieldTable } from '../amqp/field-table.js';
+import { canonicalKey, type FieldEntry, FieldTable } from '../amqp/field-table.js';
 import { type FieldValue, isErlangInteger } from '../amqp/field-value.js';
 import type {
   Binding,
@@ -48,14 +48,55 @@ const MODES: ReadonlyMap<string, MatchMode> = new Map([
 /** A binding's arguments, made ready to be compared. */
 interface Wanted {
   readonly isAll: boolean;
-  readonly headers: readonly (readonly [key: string, value: FieldValue])[];
+  readonly headers: readonly FieldEntry[];
 }
 
+/** The bindings that one header may decide: by the value they want of it, and those that only want it there. */
+class HeaderBindings<D extends Destination> {
+  readonly byTerm = new Map<string, Set<Binding<D>>>();
+  readonly ofAnyValue = new Set<Binding<D>>();
+
+  get isEmpty(): boolean {
+    return this.byTerm.size === 0 && this.ofAnyValue.size === 0;
+  }
+
+  add(value: FieldValue, binding: Binding<D>): void {
+    if (value.type === 'void') {
+      this.ofAnyValue.add(binding);
+      return;
+    }
+    const term = termKey(value);
+    const bindings = this.byTerm.get(term);
+    if (bindings === undefined) this.byTerm.set(term, new Set([binding]));
+    else bindings.add(binding);
+  }
+
+  remove(value: FieldValue, binding: Binding<D>): void {
+    this.ofAnyValue.delete(binding);
+    const term = termKey(value);
+    const bindings = this.byTerm.get(term);
+    if (bindings?.delete(binding) === true && bindings.size === 0) this.byTerm.delete(term);
+  }
+
+  /** How many bindings a message with this value has to be compared with. */
+  countFor(value: FieldValue): number {
+    return this.ofAnyValue.size + (this.byTerm.get(termKey(value))?.size ?? 0);
+  }
+}
+
+/**
+ * A binding that wants several headers all at once is found by one of them, the one that fewest others are found by;
+ * one that wants any of them by each. A message is compared with what its own headers find, however many bindings
+ * there are.
+ */
 class HeadersMatcher<D extends Destination> implements BindingMatcher<D> {
   /** Messages of one routing key differ in their headers. */
   readonly isCacheable = false;
   readonly looksAtEveryKey = false;
   readonly #wanted = new Map<Binding<D>, Wanted>();
+  /** Bindings that want nothing in particular, and get everything. */
+  readonly #unconditional = new Set<Binding<D>>();
+  readonly #byHeader = new Map<string, HeaderBindings<D>>();
 
   validateBinding(_bindingKey: string, args: FieldTable): void {
     modeOf(args);
@@ -65,19 +106,57 @@ class HeadersMatcher<D extends Destination> implements BindingMatcher<D> {
     const mode = modeOf(binding.arguments);
     const isWanted = (key: string) => key !== X_MATCH && (mode.withX || !key.startsWith('x-'));
     const headers = binding.arguments.entries.filter(([key]) => isWanted(key));
-    this.#wanted.set(binding, { isAll: mode.isAll, headers });
+    const wanted = { isAll: mode.isAll, headers };
+    this.#wanted.set(binding, wanted);
+    if (!wanted.isAll) for (const header of headers) this.#addTo(header, binding);
+    else if (headers.length === 0) this.#unconditional.add(binding);
+    else this.#addTo(this.#leastShared(headers), binding);
   }
 
   remove(binding: Binding<D>): void {
+    const wanted = this.#wanted.get(binding);
+    if (wanted === undefined) return;
     this.#wanted.delete(binding);
+    this.#unconditional.delete(binding);
+    for (const [key, value] of wanted.headers) {
+      const bindings = this.#byHeader.get(key);
+      bindings?.remove(value, binding);
+      if (bindings?.isEmpty === true) this.#byHeader.delete(key);
+    }
   }
 
   match(message: RoutedMessage, into: Set<D>): void {
-    if (this.#wanted.size === 0) return;
+    for (const binding of this.#unconditional) into.add(binding.destination);
+    if (this.#byHeader.size === 0) return;
     const headers = message.headers();
-    for (const [binding, wanted] of this.#wanted) {
-      if (!into.has(binding.destination) && isMatch(wanted, headers)) into.add(binding.destination);
+    for (const [key, value] of headers.entries) {
+      const bindings = this.#byHeader.get(key);
+      if (bindings === undefined) continue;
+      this.#compare(bindings.ofAnyValue, headers, into);
+      if (bindings.byTerm.size > 0) this.#compare(bindings.byTerm.get(termKey(value)), headers, into);
     }
+  }
+
+  #compare(candidates: ReadonlySet<Binding<D>> | undefined, headers: FieldTable, into: Set<D>): void {
+    if (candidates === undefined) return;
+    for (const binding of candidates) {
+      if (into.has(binding.destination)) continue;
+      if (isMatch(this.#wanted.get(binding)!, headers)) into.add(binding.destination);
+    }
+  }
+
+  #addTo([key, value]: FieldEntry, binding: Binding<D>): void {
+    let bindings = this.#byHeader.get(key);
+    if (bindings === undefined) {
+      bindings = new HeaderBindings();
+      this.#byHeader.set(key, bindings);
+    }
+    bindings.add(value, binding);
+  }
+
+  #leastShared(headers: readonly FieldEntry[]): FieldEntry {
+    const countOf = ([key, value]: FieldEntry): number => this.#byHeader.get(key)?.countFor(value) ?? 0;
+    return headers.reduce((best, header) => (countOf(header) < countOf(best) ? header : best));
   }
 }
 
@@ -130,6 +209,29 @@ function isSameTerm(a: FieldValue, b: FieldValue): boolean {
     default:
       // An integer is a number up to 2^53 - 1 and a bigint beyond, so equal ones are identical.
       return isErlangInteger(b) && a.value === b.value;
+  }
+}
+
+/** A text that is the same for two values whenever `isSameTerm` is true of them. */
+function termKey(value: FieldValue): string {
+  switch (value.type) {
+    case 'longstr':
+    case 'binary':
+      return `s${value.value.toString('latin1')}`;
+    case 'array':
+    case 'table':
+      return `${value.type}${contentOf(value)}`;
+    case 'void':
+      return 'v';
+    case 'bool':
+      return `b${value.value}`;
+    case 'float':
+    case 'double':
+      return `f${value.value}`;
+    case 'decimal':
+      return `d${value.scale},${value.value}`;
+    default:
+      return `i${value.value}`;
   }
 }
 

@@ -188,6 +188,43 @@ describe('headers exchanges', () => {
     );
   });
 
+  it('find among many bindings, of which some are gone, those that match alone', () => {
+    const key = fc.constantFrom('a', 'b', 'x-c');
+    const value = fc.constantFrom<FieldValue>(
+      one,
+      long(1),
+      timestamp(1),
+      double(1),
+      { type: 'float', value: 1 },
+      longstr('1'),
+      { type: 'binary', value: Buffer.from('1') },
+      bool(true),
+      { type: 'decimal', scale: 0, value: 1 },
+      array([one]),
+      table([['a', one]]),
+      VOID,
+    );
+    // Keys may repeat: the first of a message counts, and a binding wants them all.
+    const entries = fc.array(fc.tuple(key, value), { maxLength: 3 });
+    const mode = fc.constantFrom(undefined, 'all', 'any', 'all-with-x', 'any-with-x');
+    const binding = fc.record({ mode, args: entries, isRemoved: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(binding, { maxLength: 12 }), entries, (bindings, headers) => {
+        const exchange = exchangeOf(headersExchange);
+        const tables = bindings.map(({ mode: xMatch, args }) => tableOf(...withMode(xMatch, ...args)));
+        const targets = bindings.map((_, i) => destination(`q${i}`));
+        for (const [i, target] of targets.entries()) exchange.bind(target, '', tables[i]!);
+        const left = bindings.flatMap(({ isRemoved }, i) => (isRemoved ? [] : [i]));
+        for (const [i, { isRemoved }] of bindings.entries()) {
+          if (isRemoved) exchange.unbind(targets[i]!, '', tables[i]!);
+        }
+        const expected = left.filter((i) => isMatch(tables[i]!.entries, headers)).map((i) => `q${i}`);
+        expect(namesOf(exchange.matcher, message('', tableOf(...headers))).sort()).toEqual(expected.sort());
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   it('are not cacheable: one routing key, different headers', () => {
     expect(exchangeOf(headersExchange).matcher.isCacheable).toBe(false);
   });
