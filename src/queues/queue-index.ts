@@ -19,8 +19,14 @@ import { type PackedChunk, packChunk, unpackChunk } from './packed-chunk.js';
 import { HandOut, type PeekVisitor, type ReadyIndex } from './ready-index.js';
 import { ReturnedMessages } from './returned-messages.js';
 
-/** Entries of a chunk: 4 KiB, so an empty queue costs nothing and a short one little. */
+/** Entries of a chunk: 4 KiB. */
 const CHUNK_ENTRIES = 512;
+
+/** Entries of the only chunk of a queue that was never longer: thousands of short queues cost little. */
+const FIRST_CHUNK_ENTRIES = 8;
+
+/** A first chunk that is full becomes so many times larger. */
+const FIRST_CHUNK_GROWTH = 8;
 
 const EMPTY_CHUNK = new Float64Array(0);
 
@@ -39,7 +45,7 @@ export class QueueIndex implements ReadyIndex {
   private readonly packed = new RingBuffer<PackedChunk | Float64Array>();
   private readonly loose = new RingBuffer<Float64Array>();
   private tail: Float64Array = EMPTY_CHUNK;
-  private tailEntry = CHUNK_ENTRIES;
+  private tailEntry = 0;
   private spare: Float64Array | undefined;
   private freshCount = 0;
   private headSequence = 0;
@@ -70,7 +76,7 @@ export class QueueIndex implements ReadyIndex {
   }
 
   push(position: number): void {
-    if (this.tailEntry === CHUNK_ENTRIES) this.addChunk();
+    if (this.tailEntry === this.tail.length) this.makeRoom();
     this.tail[this.tailEntry++] = position;
     this.freshCount++;
   }
@@ -206,9 +212,25 @@ export class QueueIndex implements ReadyIndex {
     if (handOut === HandOut.Presumed) this.presumedEnd = end;
   }
 
+  /** The tail is full. */
+  private makeRoom(): void {
+    if (this.tail.length > 0 && this.tail.length < CHUNK_ENTRIES) this.growFirstChunk();
+    else this.addChunk();
+  }
+
+  /** A chunk that is smaller than the others is the only one: head and tail. */
+  private growFirstChunk(): void {
+    const chunk = new Float64Array(this.tail.length * FIRST_CHUNK_GROWTH);
+    chunk.set(this.tail.subarray(this.headEntry));
+    this.tailEntry -= this.headEntry;
+    this.tail = chunk;
+    this.setHead(chunk);
+  }
+
   private addChunk(): void {
     const full = this.tail;
-    this.tail = this.takeSpare();
+    const isFirst = this.freshCount === 0 && this.spare === undefined;
+    this.tail = isFirst ? new Float64Array(FIRST_CHUNK_ENTRIES) : this.takeSpare();
     this.tailEntry = 0;
     if (this.freshCount === 0) return this.setHead(this.tail);
     if (full !== this.head && full.length > 0) this.loose.push(full);
@@ -257,7 +279,7 @@ export class QueueIndex implements ReadyIndex {
     else if (this.head === this.tail) this.head = this.tail.slice(0, this.tailEntry);
     else if (this.tail.length > 0) this.cold.push(this.tail.slice(0, this.tailEntry));
     this.tail = EMPTY_CHUNK;
-    this.tailEntry = CHUNK_ENTRIES;
+    this.tailEntry = 0;
     this.growingRun = undefined;
   }
 
