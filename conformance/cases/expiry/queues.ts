@@ -12,6 +12,7 @@ const expires = section({
   tags: ['rabbitmq'],
 });
 
+/** For a queue that nothing has to be done to. */
 const BRIEF_MS = 20;
 /** Long enough for a machine that is busy to do something within it, again and again. */
 const LEASE_MS = 500;
@@ -94,7 +95,7 @@ export const cases: readonly Case[] = [
     'What they routed to it has nowhere to go then.',
     async (t) => {
       const client = await t.openChannel();
-      const queue = await t.declareQueue(client, after(BRIEF_MS));
+      const queue = await t.declareQueue(client, after(LEASE_MS));
       const exchange = await t.declareExchange(client, 'fanout', { autoDelete: true });
       await client.call(1, 'queue.bind', { queue, exchange });
       await untilGone(client, queue);
@@ -116,7 +117,7 @@ export const cases: readonly Case[] = [
       const client = await t.openChannel();
       const graves = await t.declareQueue(client);
       const queue = await t.declareQueue(client, [
-        ...after(BRIEF_MS),
+        ...after(LEASE_MS),
         ['x-dead-letter-exchange', 'S', ''],
         ['x-dead-letter-routing-key', 'S', graves],
       ]);
@@ -174,7 +175,7 @@ export const cases: readonly Case[] = [
     'What was taken from it may be settled afterwards, to no effect.',
     async (t) => {
       const client = await t.openChannel();
-      const queue = await t.declareQueue(client, after(BRIEF_MS));
+      const queue = await t.declareQueue(client, after(LEASE_MS));
       client.publish(1, { routingKey: queue, body: 'm' });
       await client.get(1, queue, false);
       await untilGone(client, queue);
