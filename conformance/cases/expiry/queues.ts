@@ -159,9 +159,12 @@ export const cases: readonly Case[] = [
         const client = await t.openChannel();
         const queue = await t.declareQueue(client, after(LEASE_MS));
         const full = { queue, exclusive: true, arguments: after(LEASE_MS), ...fields };
+        // A queue that went and was declared anew would have lost it.
+        if (method === 'queue.declare') await t.publish(client, queue, 1);
         await keepUsing(async () => {
           client.send(1, method, full);
-          await client.method(1, answer);
+          const { messageCount = 0 } = await client.method(1, answer);
+          expectEqual('messages', messageCount, method === 'queue.declare' ? 1 : 0);
         });
         client.publish(1, { routingKey: queue, mandatory: true, body: 'm' });
         await expectSilence(client);
