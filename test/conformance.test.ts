@@ -28,8 +28,20 @@ const run = (cases: readonly Case[], timeLimitMs?: number) =>
 describe('Leveret', () => {
   it('passes every case', async () => {
     const cases = chooseCases(await findCases(), { dialect: DIALECT });
-    expect(cases.length).toBeGreaterThan(300);
+    expect(cases.length).toBeGreaterThan(600);
     expect(failedIn(await run(cases)).map(failureText)).toEqual([]);
+  }, 60_000);
+
+  it('passes every case of RabbitMQ 3 as 3.13', async () => {
+    const dialect = 'rabbitmq-3';
+    const older = await createBroker({ compat: '3.13' });
+    try {
+      const cases = chooseCases(await findCases(), { dialect });
+      const results = await runCases(cases, { broker: parseBrokerUrl(older.url), dialect });
+      expect(failedIn(results).map(failureText)).toEqual([]);
+    } finally {
+      await older.close();
+    }
   }, 60_000);
 });
 

@@ -105,15 +105,22 @@ export class Router {
       if (history?.keeps(message) === true) request.keptBy(history);
       isLasting &&= exchange.matcher.isCacheable;
       // rabbitmq.com/docs/ae: the alternate gets what this exchange had no destination for, missing ones do not count.
-      if (targets.size === 0 && exchange.alternateExchange !== undefined) {
-        visit(this.view.exchanges.get(exchange.alternateExchange));
-      }
+      if (targets.size === 0) visit(this.alternateOf(exchange));
       for (const target of targets) {
         if (target instanceof BrokerExchange) visit(target);
         else found.add(target);
       }
     }
     return isLasting;
+  }
+
+  /**
+   * The default exchange has no alternate, whatever a policy says, and is none: RabbitMQ routes by the names of queues
+   * only what was published to it (rabbit_exchange.erl, route).
+   */
+  private alternateOf({ name, alternateExchange }: BrokerExchange): BrokerExchange | undefined {
+    if (alternateExchange === undefined || alternateExchange === '' || name === '') return undefined;
+    return this.view.exchanges.get(alternateExchange);
   }
 
   private match(exchange: BrokerExchange, message: KeyedMessage, targets: Set<RouteTarget>): void {

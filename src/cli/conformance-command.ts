@@ -75,10 +75,13 @@ async function runSuite(argv: Readonly<Record<string, unknown>>): Promise<number
     list: argv['list'] === true,
   };
   const { judge } = (await import(SUITE.href)) as Suite;
-  return judge(options, {
+  const exitCode = await judge(options, {
     write: (text) => process.stdout.write(text),
     writeError: (text) => process.stderr.write(text),
   });
+  // A pipe takes 64 KiB at once, and what is not written when the process ends is lost: a report is longer.
+  await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
+  return exitCode;
 }
 
 function textOf(argv: Readonly<Record<string, unknown>>, name: string): string | undefined {

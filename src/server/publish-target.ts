@@ -13,7 +13,7 @@ import type { ExchangeHistory } from '../broker/exchange-history.js';
 import type { BrokerExchange, Route, RouteRequest } from '../broker/router.js';
 import { authorize, authorizeTopic } from './authorize.js';
 import type { ConnectionContext } from './connection-context.js';
-import { REPLY_TO_PREFIX } from './reply-to-names.js';
+import { isReplyAddress } from './reply-to-names.js';
 
 export class PublishTarget implements RouteRequest {
   exchangeName = '';
@@ -161,11 +161,12 @@ export class PublishTarget implements RouteRequest {
 
   /**
    * Whether the message at hand, which is mandatory, goes back to its publisher. From 4.2 on a reply counts as routed
-   * though its requester may be gone (rabbitmq.com/docs/direct-reply-to), before as not routed though it arrives.
+   * though its requester may be gone (rabbitmq.com/docs/direct-reply-to), before as not routed though it arrives. What
+   * cannot be an address does not count as a reply (rabbit_volatile_queue.erl, new_target).
    */
   isReturned(route: Route): boolean {
     if (route.length > 1 || (route.length === 1 && !this.areRepliesReturned)) return false;
-    const isReply = this.exchangeName === '' && this.routingKey.startsWith(REPLY_TO_PREFIX);
+    const isReply = this.exchangeName === '' && isReplyAddress(this.routingKey);
     return isReply ? this.areRepliesReturned : route.length === 0;
   }
 

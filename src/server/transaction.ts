@@ -6,9 +6,11 @@
 import { preconditionFailed } from '../amqp/errors.js';
 import { makeDurable, moveInTime } from '../broker/message-writer.js';
 import type { Route } from '../broker/router.js';
+import type { Queue } from '../queues/queue.js';
 import type { MessageLog } from '../store/message-log.js';
 import type { Channel } from './channel.js';
 import { type Deliveries, type HeldSettlement, type Settlement, settleDelivery } from './deliveries.js';
+import { REPLY_TO_PREFIX } from './reply-to-names.js';
 
 interface HeldPublish {
   /** The transaction holds one reference of the record. */
@@ -22,11 +24,18 @@ interface HeldPublish {
 export class Transaction {
   private publishes: HeldPublish[] = [];
   private settlements: HeldSettlement[] = [];
+  private readonly repliesBeforeCommit: boolean;
+
+  /** @param repliesBeforeCommit as in `Generation` */
+  constructor(repliesBeforeCommit: boolean) {
+    this.repliesBeforeCommit = repliesBeforeCommit;
+  }
 
   publish(log: MessageLog, position: number, route: Route, deadlineMs: number, isReturned: boolean): void {
     log.retain(position, 1);
     log.pin(position, 1);
-    this.publishes.push({ position, route, deadlineMs, isReturned });
+    const later = this.repliesBeforeCommit ? reply(log, position, route, deadlineMs) : route;
+    this.publishes.push({ position, route: later, deadlineMs, isReturned });
   }
 
   /** @throws AmqpError 406 for a delivery tag that is not outstanding */
@@ -76,6 +85,20 @@ export class Transaction {
     this.publishes = [];
     this.settlements = [];
   }
+}
+
+/** Hands a record to the reply consumers of its route. @returns the rest of the route */
+function reply(log: MessageLog, position: number, route: Route, deadlineMs: number): Route {
+  const rest: Queue[] = [];
+  for (const queue of route) {
+    if (!queue.name.startsWith(REPLY_TO_PREFIX)) {
+      rest.push(queue);
+      continue;
+    }
+    log.retain(position, 1);
+    queue.publish(position, deadlineMs);
+  }
+  return rest;
 }
 
 function letGo(log: MessageLog, position: number): void {

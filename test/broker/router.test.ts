@@ -131,6 +131,17 @@ describe('an alternate exchange', () => {
     expect(t.route(x, 'k')).toEqual([]);
   });
 
+  it('is never the default exchange, nor one of the default exchange', () => {
+    const t = new Bench();
+    t.queue('q');
+    expect(t.route(t.exchange('x', 'direct', ''), 'q')).toEqual([]);
+    const defaultExchange = t.host.exchangeNamed('');
+    t.bind(t.exchange('rest', 'fanout'), t.queue('unrouted'));
+    defaultExchange.alternateExchange = 'rest';
+    expect(t.route(defaultExchange, 'none')).toEqual([]);
+    expect(t.route(defaultExchange, 'q')).toEqual(['q']);
+  });
+
   it('counts for every exchange along a chain', () => {
     const t = new Bench();
     const x = t.exchange('x', 'fanout');

@@ -1,11 +1,12 @@
 /** The built program as a process of its own: what it prints, what it exits with, how it ends. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -129,6 +130,21 @@ describe('the conformance suite', () => {
     const unreachable = await start(['conformance', url]).ended;
     expect(unreachable.code).toBe(1);
     expect(unreachable.stderr).toContain('ECONNREFUSED');
+  });
+
+  it('writes a long report to a pipe as a whole', async () => {
+    const { child, ready, ended } = start(IN_MEMORY);
+    const url = `amqp://guest:guest@127.0.0.1:${await ready}`;
+    // The reader is late on purpose: a report that is not waited for is cut off where the pipe is full.
+    const script = `"$0" "$1" conformance "$2" --tag core --report json | (sleep 3; cat)`;
+    const { stdout } = await promisify(execFile)('sh', ['-c', script, process.execPath, MAIN, url], {
+      maxBuffer: 10_000_000,
+    });
+    child.kill('SIGTERM');
+    await ended;
+    // More than a pipe takes at once.
+    expect(stdout.length).toBeGreaterThan(65_536);
+    expect(() => JSON.parse(stdout)).not.toThrow();
   });
 
   it('lists its cases', async () => {

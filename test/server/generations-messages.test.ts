@@ -148,6 +148,29 @@ const MESSAGES: readonly Row[] = [
     answers: in4x('channel.flow-ok', 'basic.return'),
   },
   {
+    what: 'a mandatory message to a name that can be no reply address',
+    ask: async (target) => {
+      const client = await target.openChannel();
+      client.publish(1, { routingKey: `${REPLY_TO}.nobody`, mandatory: true });
+      client.send(1, 'channel.flow', { active: true });
+      return (await client.anyMethod(1)).name;
+    },
+    answers: everywhere('basic.return'),
+  },
+  {
+    what: 'replies of a transaction, of which the first is rolled back',
+    ask: async (target) => {
+      const { requester, responder, address } = await replyTo(target);
+      await responder.call(1, 'tx.select');
+      responder.publish(1, { routingKey: address, body: 'rolled back' });
+      await responder.call(1, 'tx.rollback');
+      responder.publish(1, { routingKey: address, body: 'committed' });
+      await responder.call(1, 'tx.commit');
+      return String((await requester.delivery()).body);
+    },
+    answers: in4x('committed', 'rolled back'),
+  },
+  {
     what: 'the delivery tags of replies',
     ask: async (target) => {
       const { requester, responder, address } = await replyTo(target);

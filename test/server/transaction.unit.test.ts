@@ -17,7 +17,7 @@ class Bench {
   readonly host: VirtualHost = this.broker.virtualHost('/')!;
   readonly log = this.broker.log;
   readonly wire = new TransportBench({ log: this.log, slabBytes: 65_536 });
-  readonly transaction = new Transaction();
+  readonly transaction = new Transaction(false);
   readonly channel = new Channel(1, {
     broker: this.broker,
     virtualHost: this.host,

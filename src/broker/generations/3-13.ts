@@ -46,5 +46,6 @@ export const RABBITMQ_3_13: Generation = {
   takesDeathsOfPublishers: true,
   numbersReplies: false,
   returnsMandatoryReplies: true,
+  repliesBeforeCommit: true,
   refusesReplyBindings: false,
 };

@@ -33,5 +33,6 @@ export const RABBITMQ_4_2: Generation = {
   takesDeathsOfPublishers: false,
   numbersReplies: true,
   returnsMandatoryReplies: false,
+  repliesBeforeCommit: false,
   refusesReplyBindings: false,
 };

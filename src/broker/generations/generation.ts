@@ -72,6 +72,8 @@ export interface Generation {
    * of routing (rabbit_exchange.erl, route).
    */
   readonly returnsMandatoryReplies: boolean;
+  /** For the same reason a reply in a transaction leaves before the commit, and a rollback does not take it back. */
+  readonly repliesBeforeCommit: boolean;
   /** Binding a reply address is refused with 403 (4.3); before, there is no queue of that name to bind. */
   readonly refusesReplyBindings: boolean;
 }
