@@ -5,6 +5,7 @@ set -euo pipefail
 
 missing=()
 /usr/bin/python3 -c 'import pika' 2>/dev/null || missing+=(python3-pika)
+/usr/bin/python3 -c 'import celery' 2>/dev/null || missing+=(python3-celery)
 command -v amqp-publish >/dev/null || missing+=(amqp-tools)
 /usr/bin/ruby -e 'require "bunny"' 2>/dev/null || missing+=(ruby-bunny)
 [ -x /usr/bin/php ] || missing+=(php-cli)

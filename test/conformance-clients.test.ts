@@ -16,12 +16,18 @@ const FOLDER = fileURLToPath(new URL('../conformance/clients/', import.meta.url)
 const ALL_LIMIT_MS = 180_000;
 const brokerUrl = useBroker();
 
+let results: readonly ProgramResult[];
+beforeAll(async () => {
+  results = await runClients({
+    folder: FOLDER,
+    url: brokerUrl(),
+    clients: CLIENTS.filter(({ isInstalled }) => isInstalled()),
+    judge: judgeProgram,
+  });
+}, ALL_LIMIT_MS);
+
 describe.each(CLIENTS.map((client) => [client.library, client] as const))('%s', (_library, client) => {
-  let results: readonly ProgramResult[];
-  beforeAll(async () => {
-    requireClient(client.name);
-    results = await runClients({ folder: FOLDER, url: brokerUrl(), clients: [client], judge: judgeProgram });
-  }, ALL_LIMIT_MS);
+  beforeAll(() => requireClient(client.name));
 
   it.each(findPrograms(FOLDER, client).map(({ id }) => id))('%s prints what it prints on RabbitMQ', (id) => {
     const { complaint } = results.find(({ program }) => program.id === id)!;
@@ -34,8 +40,8 @@ describe('the programs', () => {
     const ids = choosePrograms({ folder: FOLDER, clients: CLIENTS, only: '*/work-queue' }).map(
       ({ id }) => id,
     );
-    expect(ids).toEqual(CLIENTS.map(({ name }) => `${name}/work-queue`));
-    expect(findPrograms(FOLDER, CLIENTS[0]!).length).toBeGreaterThanOrEqual(9);
+    const names = ['python', 'ruby', 'php', 'java', 'shell'];
+    expect(ids).toEqual(names.map((name) => `${name}/work-queue`));
   });
 
   it('are judged by what has been recorded', () => {

@@ -42,7 +42,16 @@ export const CLIENTS: readonly Client[] = [
     extension: '.py',
     shared: 'common',
     isInstalled: () => succeeds([PYTHON, '-c', 'import pika']),
-    command: (file) => [PYTHON, '-B', '-X', 'utf8', file],
+    command: runPython,
+  },
+  {
+    name: 'celery',
+    library: 'Celery',
+    packages: ['python3-celery'],
+    extension: '.py',
+    shared: 'common',
+    isInstalled: () => succeeds([PYTHON, '-c', 'import celery']),
+    command: runPython,
   },
   {
     name: 'ruby',
@@ -104,6 +113,11 @@ export const CLIENTS: readonly Client[] = [
     command: (file) => ['bash', file],
   },
 ];
+
+/** No byte code in the source tree; UTF-8 whatever the locale of the machine. */
+function runPython(file: string): Command {
+  return [PYTHON, '-B', '-X', 'utf8', file];
+}
 
 function javaCompiler(): Command | undefined {
   return JAVA_COMPILERS.find(([compiler]) => succeeds([compiler, '-version']));
