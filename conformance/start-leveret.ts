@@ -28,5 +28,10 @@ export async function startLeveret(programPath: string): Promise<StartedBroker> 
       if (msg.includes('Server startup complete') && found !== undefined) resolve(found);
     });
   });
-  return { url: `amqp://guest:guest@127.0.0.1:${port}`, stop: () => child.kill('SIGTERM') };
+  const stop = () => {
+    child.kill('SIGTERM');
+  };
+  // A judge that ends early, as it does when nobody reads its output, leaves no broker behind.
+  process.once('exit', stop);
+  return { url: `amqp://guest:guest@127.0.0.1:${port}`, stop };
 }
