@@ -1,7 +1,7 @@
 /** Judges one broker: finds the cases, sees whether the broker can be spoken to, runs them, reports. */
 import { type BrokerUrl, parseBrokerUrl } from './broker-url.js';
 import type { Case, Dialect, Tag } from './case.js';
-import { CaseContext } from './context.js';
+import { productOf } from './product.js';
 import { failedIn, failureText, type ReportFormat, reportOf, summaryText } from './report.js';
 import { chooseCases, findCases, runCases } from './runner.js';
 
@@ -76,18 +76,4 @@ export async function judge(options: JudgeOptions, output: Output): Promise<numb
 
 function listOf(cases: readonly Case[]): string {
   return cases.map(({ id, title, tags }) => `${id}  [${tags.join(', ')}]  ${title}\n`).join('');
-}
-
-/** Opens a connection and a channel as every case will, and returns what the broker calls itself. */
-async function productOf(broker: BrokerUrl, dialect: Dialect): Promise<string> {
-  const context = new CaseContext(broker, dialect);
-  try {
-    const greeted = await context.connect();
-    const { serverProperties = [] } = await greeted.start();
-    await context.openChannel();
-    const properties = new Map(serverProperties.map(([key, , value]) => [key, String(value)]));
-    return [properties.get('product') ?? 'A broker', properties.get('version')].join(' ').trim();
-  } finally {
-    await context.close();
-  }
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Judges RabbitMQ itself with the conformance suite, which shows whether the cases say the truth: installs Debian's
 # rabbitmq-server when it is missing, starts it on a free port with a node name and directories of its own, runs the
-# suite, and stops it. Arguments go to `leveret conformance`.
+# suite, and stops it. Arguments go to `leveret conformance`. Without any, it also checks that the programs of the clients
+# that are installed still print there what has been recorded.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -64,3 +65,6 @@ if ! grep -q 'completed with' "$home/output"; then
 fi
 
 node dist/main.js conformance "amqp://guest:guest@127.0.0.1:$port" --dialect rabbitmq-3 "$@"
+if [ "$#" -eq 0 ]; then
+  node dist/conformance/clients/judge-clients.js "amqp://guest:guest@127.0.0.1:$port" --skip-missing
+fi

@@ -1,4 +1,7 @@
-/** What pika programs use beyond the tutorials. The scripts report; what they must report stands here. */
+/**
+ * What pika programs use beyond the tutorials and beyond those of conformance/clients/python. The scripts report; what
+ * they must report stands here.
+ */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useBroker } from './broker.js';
 import { requirePika, runPika } from './programs.js';
@@ -8,32 +11,6 @@ beforeAll(requirePika);
 const brokerUrl = useBroker();
 
 describe('pika with BlockingConnection', () => {
-  it('confirms deliveries: returns and nacks become exceptions', async () => {
-    expect(await runPika('confirm_delivery', brokerUrl(), uniqueName('confirm'))).toEqual([
-      { event: 'confirmed', messages: 20 },
-      {
-        event: 'returned',
-        count: 1,
-        reply_code: 312,
-        reply_text: 'NO_ROUTE',
-        exchange: '',
-        body: 'nowhere to go',
-      },
-      { event: 'dropped' },
-      { event: 'nacked' },
-    ]);
-  });
-
-  it('commits and rolls back transactions', async () => {
-    expect(await runPika('transactions', brokerUrl(), uniqueName('tx'))).toEqual([
-      { event: 'before commit', messages: 0 },
-      { event: 'after commit', messages: 3 },
-      { event: 'after rollback', messages: 3 },
-      { event: 'ack rolled back', body: 'message 0', redelivered: true, left: 2 },
-      { event: 'ack committed', body: 'message 0', messages: 2 },
-    ]);
-  });
-
   it('polls a queue, and sees redelivered messages as such', async () => {
     expect(await runPika('basic_get', brokerUrl(), uniqueName('get'))).toEqual([
       { event: 'empty queue', empty: true },
@@ -48,52 +25,6 @@ describe('pika with BlockingConnection', () => {
       { event: 'unacked', body: 'c', redelivered: false, left: 0 },
       { event: 'after closing', body: 'c', redelivered: true, left: 0 },
       { event: 'purged', messages: 0 },
-    ]);
-  });
-
-  it('cancels its consumer, and learns that the broker cancelled it', async () => {
-    expect(await runPika('consumer_cancel', brokerUrl(), uniqueName('cancel'))).toEqual([
-      { event: 'consuming', tag: 'my.tag', consumers: 1 },
-      { event: 'received', body: 'before' },
-      { event: 'cancelled', consumers: 0, body: 'after' },
-      { event: 'cancelled by broker', tag: 'doomed' },
-      { event: 'done', channel_open: true },
-    ]);
-  });
-
-  it("reads the broker's reasons for closing a channel, and goes on", async () => {
-    const name = uniqueName('errors');
-    expect(await runPika('errors', brokerUrl(), name)).toEqual([
-      { event: 'missing queue', code: 404, text: `NOT_FOUND - no queue '${name}' in vhost '/'` },
-      { event: 'missing exchange', code: 404, text: `NOT_FOUND - no exchange '${name}' in vhost '/'` },
-      {
-        event: 'inequivalent queue',
-        code: 406,
-        text: expect.stringContaining(
-          `PRECONDITION_FAILED - inequivalent arg 'x-max-length' for queue '${name}' in vhost '/': ` +
-            `received the value '5' of type 'signedint' but current is none`,
-        ),
-      },
-      {
-        event: 'reserved name',
-        code: 403,
-        text: `ACCESS_REFUSED - exchange name 'amq.${name}' contains reserved prefix 'amq.*'`,
-      },
-      { event: 'not empty', code: 406, text: `PRECONDITION_FAILED - queue '${name}' in vhost '/' not empty` },
-      { event: 'usable', messages: 2, open: true },
-      {
-        event: 'wrong password',
-        refused: true,
-        text: expect.stringContaining('Login was refused using authentication mechanism PLAIN'),
-      },
-    ]);
-  });
-
-  it('gets back every property and header, and a body of 2 MiB', async () => {
-    expect(await runPika('properties', brokerUrl(), uniqueName('properties'))).toEqual([
-      { event: 'full', different: [] },
-      { event: 'body', size: 2_097_152, same: true },
-      { event: 'none', present: [], size: 0 },
     ]);
   });
 

@@ -2,10 +2,11 @@
  * Runs clients that are programs: Python scripts for pika and the C tools of librabbitmq. What a machine lacks
  * is a failure that says what to install: a test that is skipped proves nothing.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { CLIENTS, PYTHON } from '../../conformance/clients/clients.js';
 import { Inbox } from './inbox.js';
 
 /** One line a pika script printed: see pika/common.py. */
@@ -31,23 +32,21 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-// Debian's python3-pika belongs to Debian's interpreter, which need not be the first `python3` of the PATH.
-const PYTHON = '/usr/bin/python3';
-
 /** Fails unless Debian's Python can import pika. */
 export function requirePika(): void {
-  if (spawnSync(PYTHON, ['-c', 'import pika']).status === 0) return;
-  throw new Error(
-    `${PYTHON} cannot import pika: install the Debian package python3-pika (apt-get install python3-pika)`,
-  );
+  requireClient('python');
 }
 
 /** Fails unless the command line tools of librabbitmq are there. */
 export function requireAmqpTools(): void {
-  if (spawnSync('amqp-get', ['--help']).status === 0) return;
-  throw new Error(
-    'amqp-get was not found: install the Debian package amqp-tools (apt-get install amqp-tools)',
-  );
+  requireClient('shell');
+}
+
+/** Fails unless a client of the conformance suite can run here. */
+export function requireClient(name: string): void {
+  const { library, packages, isInstalled } = CLIENTS.find((client) => client.name === name)!;
+  if (isInstalled()) return;
+  throw new Error(`${library} is missing: apt-get install ${packages.join(' ')} (Debian packages)`);
 }
 
 /** Starts `pika/<script>.py URL NAME ...more`. It is killed if the test ends before it does. */
