@@ -7,7 +7,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { type ChannelModel, connect } from 'amqplib';
 import type { BrokerUrl } from './broker-url.js';
 import type { Dialect } from './case.js';
-import { expectEqual, expectFields } from './expect.js';
+import { expectEqual, expectFields, expectSilence } from './expect.js';
+import { type LimitedUser, limitedPrefix, type Permitted } from './limited-user.js';
 import { type OpenOptions, RawClient } from './wire/raw-client.js';
 import type { Table } from './wire/raw-codec.js';
 import type { Fields } from './wire/raw-methods.js';
@@ -19,14 +20,23 @@ const PATIENCE_MS = 2_000;
 export class CaseContext {
   readonly broker: BrokerUrl;
   readonly dialect: Dialect;
+  private readonly limited: LimitedUser | undefined;
   private readonly clients: RawClient[] = [];
   private readonly models: ChannelModel[] = [];
   private readonly names: string[] = [];
   private readonly controlled = new WeakSet<RawClient>();
 
-  constructor(broker: BrokerUrl, dialect: Dialect) {
+  constructor(broker: BrokerUrl, dialect: Dialect, limited?: LimitedUser) {
     this.broker = broker;
     this.dialect = dialect;
+    this.limited = limited;
+  }
+
+  /** There for cases that say they need one. */
+  get limitedUser(): LimitedUser {
+    if (this.limited === undefined)
+      throw new Error('the case uses a limited user and does not say it needs one');
+    return this.limited;
   }
 
   byDialect<T>(rabbitmq4: T, rabbitmq3: T): T {
@@ -38,6 +48,11 @@ export class CaseContext {
     const name = `${prefix}-${randomBytes(6).toString('hex')}`;
     this.names.push(name);
     return name;
+  }
+
+  /** The same, of something for the limited user. */
+  limitedName(permitted: Permitted): string {
+    return this.name(limitedPrefix(permitted));
   }
 
   /** The end of most refusals: `queue 'x' in vhost '/'`. */
@@ -78,6 +93,12 @@ export class CaseContext {
     const client = await this.open(options);
     await client.openChannel(1);
     return client;
+  }
+
+  /** The same as `openChannel`, of the limited user. */
+  openLimited(): Promise<RawClient> {
+    const { name, password } = this.limitedUser;
+    return this.openChannel({ user: name, password });
   }
 
   /** An open connection of amqplib, for what a client does. */
@@ -150,6 +171,16 @@ export class CaseContext {
       found.push(`${body}${method.redelivered === true ? '*' : ''}`);
     }
     expectEqual('deliveries', found, bodies);
+  }
+
+  /**
+   * Nothing comes on the channel, though the queue has dealt with all that was sent on it: its own round trip hands that
+   * to the queue, one through the queue comes back after what the queue sent, and a last one brings that here.
+   */
+  async expectNothingFrom(client: RawClient, queue: string, channel = 1): Promise<void> {
+    await client.sync(channel);
+    await this.counts(client, queue);
+    await expectSilence(client, channel);
   }
 
   /** Takes everything that is ready; it is those bodies, with a `*` behind what is redelivered. */

@@ -69,7 +69,10 @@ export async function expectConnectionClose(
   await client.closed();
 }
 
-/** Nothing has come on the channel that was not asked for. */
+/**
+ * Nothing has come on the channel that was not asked for, when all is handled that was sent on it. Of what a queue may
+ * still be sending that says nothing: see `CaseContext.expectNothingFrom`.
+ */
 export async function expectSilence(client: RawClient, channel = 1): Promise<void> {
   await client.sync(channel);
   const frames = client

@@ -2,7 +2,8 @@
 import { type BrokerUrl, parseBrokerUrl } from './broker-url.js';
 import type { Case, Dialect, Tag } from './case.js';
 import { CaseContext } from './context.js';
-import { failedIn, failureText, type ReportFormat, reportOf, summaryText } from './report.js';
+import { type LimitedUser, parseLimitedUser } from './limited-user.js';
+import { failedIn, failureText, type ReportFormat, reportOf, skippedIn, summaryText } from './report.js';
 import { chooseCases, findCases, runCases } from './runner.js';
 
 export interface JudgeOptions {
@@ -11,6 +12,8 @@ export interface JudgeOptions {
   readonly dialect: Dialect;
   readonly only?: string | undefined;
   readonly tag?: Tag | undefined;
+  /** `NAME:PASSWORD` of the user that cases of permissions need. */
+  readonly limitedUser?: string | undefined;
   /** In which format standard output gets the report; what people read goes to standard error then. */
   readonly report?: ReportFormat | undefined;
   /** Names the cases and runs none. */
@@ -26,7 +29,7 @@ const EXIT_FAILED = 1;
 const EXIT_USAGE = 64;
 const PROGRESS_STEP = 25;
 
-/** @returns the exit code: 0 only when there were cases and all of them passed */
+/** @returns the exit code: 0 only when cases were run and all of those passed */
 export async function judge(options: JudgeOptions, output: Output): Promise<number> {
   const { url, dialect, report, list = false } = options;
   const refuse = (text: string, exitCode: number): number => {
@@ -43,15 +46,17 @@ export async function judge(options: JudgeOptions, output: Output): Promise<numb
   }
   if (url === undefined) return refuse('name the broker: amqp://user:password@host:port', EXIT_USAGE);
   let broker: BrokerUrl;
+  let limitedUser: LimitedUser | undefined;
   try {
     broker = parseBrokerUrl(url);
+    if (options.limitedUser !== undefined) limitedUser = parseLimitedUser(options.limitedUser);
   } catch (error) {
     return refuse((error as Error).message, EXIT_USAGE);
   }
   const address = `${broker.host}:${broker.port}`;
   let product: string;
   try {
-    product = await productOf(broker, dialect);
+    product = await productOf(broker, dialect, limitedUser);
   } catch (error) {
     return refuse(
       `cannot open a connection to the broker at ${address}: ${(error as Error).message}`,
@@ -63,6 +68,7 @@ export async function judge(options: JudgeOptions, output: Output): Promise<numb
   const results = await runCases(cases, {
     broker,
     dialect,
+    limitedUser,
     onResult: (result, doneCount) => {
       if (result.failure !== undefined) tell(failureText(result));
       if (doneCount % PROGRESS_STEP === 0) tell(`${doneCount} of ${cases.length} cases done\n`);
@@ -71,20 +77,26 @@ export async function judge(options: JudgeOptions, output: Output): Promise<numb
   const verdict = { broker: address, product, dialect, results, elapsedMs: performance.now() - startMs };
   tell(summaryText(verdict));
   if (report !== undefined) output.write(reportOf(verdict, report));
-  return failedIn(results).length === 0 ? 0 : EXIT_FAILED;
+  const isEverySkipped = skippedIn(results).length === results.length;
+  return failedIn(results).length === 0 && !isEverySkipped ? 0 : EXIT_FAILED;
 }
 
 function listOf(cases: readonly Case[]): string {
   return cases.map(({ id, title, tags }) => `${id}  [${tags.join(', ')}]  ${title}\n`).join('');
 }
 
-/** Opens a connection and a channel as every case will, and returns what the broker calls itself. */
-async function productOf(broker: BrokerUrl, dialect: Dialect): Promise<string> {
-  const context = new CaseContext(broker, dialect);
+/** Opens connections and channels as the cases will, and returns what the broker calls itself. */
+async function productOf(
+  broker: BrokerUrl,
+  dialect: Dialect,
+  limitedUser: LimitedUser | undefined,
+): Promise<string> {
+  const context = new CaseContext(broker, dialect, limitedUser);
   try {
     const greeted = await context.connect();
     const { serverProperties = [] } = await greeted.start();
     await context.openChannel();
+    if (limitedUser !== undefined) await context.openLimited();
     const properties = new Map(serverProperties.map(([key, , value]) => [key, String(value)]));
     return [properties.get('product') ?? 'A broker', properties.get('version')].join(' ').trim();
   } finally {

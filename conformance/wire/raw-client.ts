@@ -65,6 +65,8 @@ export interface Publish {
 export interface Received {
   readonly method: Fields;
   readonly properties: Properties;
+  /** The payload of the content header, as it came. */
+  readonly header: Buffer;
   readonly body: Buffer;
   /** Payload lengths of the body frames. */
   readonly frameSizes: readonly number[];
@@ -187,6 +189,15 @@ export class RawClient {
     return decodeMethod(frame.payload);
   }
 
+  /** Waits until the broker has closed the channel or the connection: the number of the channel it says so on. */
+  closingChannel(channel: number): Promise<number> {
+    return this.until(`a close on channel 0 or ${channel}`, () => {
+      const found = [0, channel].find((number) => (this.framesByChannel.get(number)?.length ?? 0) > 0);
+      if (found === undefined && this.isClosed) throw new Error('TCP was closed without a close');
+      return found;
+    });
+  }
+
   /** Waits for a method that brings a content, and for the content. */
   async message(channel: number, name: 'basic.deliver' | 'basic.get-ok' | 'basic.return'): Promise<Received> {
     const method = await this.method(channel, name);
@@ -203,6 +214,7 @@ export class RawClient {
     return {
       method,
       properties,
+      header: header.payload,
       body: Buffer.concat(pieces),
       frameSizes: pieces.map(({ length }) => length),
     };
