@@ -14,6 +14,11 @@ export function expectEqual(what: string, actual: unknown, expected: unknown): v
   if (!isDeepStrictEqual(actual, expected)) throw new UnmetExpectation(what, expected, actual);
 }
 
+export function expectOneOf(what: string, actual: unknown, expected: readonly unknown[]): void {
+  if (expected.some((one) => isDeepStrictEqual(actual, one))) return;
+  throw new UnmetExpectation(what, expected.length === 1 ? expected[0] : expected, actual);
+}
+
 /** Looks only at the fields that are named. */
 export function expectFields(what: string, actual: Fields, expected: Fields): void {
   const named = Object.keys(expected).map((key) => [key, actual[key as keyof Fields]]);

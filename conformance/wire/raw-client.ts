@@ -189,6 +189,15 @@ export class RawClient {
     return decodeMethod(frame.payload);
   }
 
+  /** Waits for the next frame of a channel, a method, or for the end of TCP, which is undefined. */
+  async methodOrEnd(channel: number): Promise<Method | undefined> {
+    const isOver = await this.until('a method or the end of TCP', () => {
+      if ((this.framesByChannel.get(channel)?.length ?? 0) > 0) return false;
+      return this.isClosed ? true : undefined;
+    });
+    return isOver ? undefined : this.anyMethod(channel);
+  }
+
   /** Waits until the broker has closed the channel or the connection: the number of the channel it says so on. */
   closingChannel(channel: number): Promise<number> {
     return this.until(`a close on channel 0 or ${channel}`, () => {

@@ -1,17 +1,12 @@
 /** basic.publish, basic.get and basic.return: what comes back as it was, and every refusal. */
 import { type Case, section } from '../../case.js';
 import { expectChannelClose, expectConnectionClose, expectEqual } from '../../expect.js';
-import type { Properties, Table } from '../../wire/raw-codec.js';
+import type { Properties } from '../../wire/raw-codec.js';
 
 const publish = section({ area: 'basic', source: 'AMQP 0-9-1, basic.publish', tags: ['core'] });
 const extended = section({
   area: 'basic',
   source: 'https://www.rabbitmq.com/docs/publishers',
-  tags: ['rabbitmq'],
-});
-const table = section({
-  area: 'basic',
-  source: 'https://www.rabbitmq.com/amqp-0-9-1-errata#section_3',
   tags: ['rabbitmq'],
 });
 const get = section({ area: 'basic', source: 'AMQP 0-9-1, basic.get', tags: ['core'] });
@@ -31,46 +26,6 @@ const PROPERTIES: Properties = {
   appId: 'app',
   clusterId: 'cluster',
 };
-
-const FIELDS: readonly (readonly [name: string, entry: Table[number]])[] = [
-  ['boolean', ['k', 't', false]],
-  ['octet', ['k', 'b', -1]],
-  ['unsigned-octet', ['k', 'B', 200]],
-  ['short', ['k', 's', -300]],
-  ['unsigned-short', ['k', 'u', 60_000]],
-  ['long', ['k', 'I', -70_000]],
-  ['unsigned-long', ['k', 'i', 4_000_000_000]],
-  ['long-long', ['k', 'l', -5_000_000_000]],
-  ['double', ['k', 'd', 1.5]],
-  ['text', ['k', 'S', 'ü']],
-  ['bytes', ['k', 'x', Buffer.from([0, 255])]],
-  ['time', ['k', 'T', 1_700_000_000]],
-  ['void', ['k', 'V', null]],
-  [
-    'array',
-    [
-      'k',
-      'A',
-      [
-        ['I', 1],
-        ['S', 'x'],
-        ['A', []],
-        ['F', [['n', 'V', null]]],
-      ],
-    ],
-  ],
-  [
-    'table',
-    [
-      'k',
-      'F',
-      [
-        ['z', 'I', 1],
-        ['a', 'I', 2],
-      ],
-    ],
-  ],
-];
 
 const EXPIRATIONS = [
   ['text', 'abc', 'no_integer'],
@@ -107,20 +62,6 @@ export const cases: readonly Case[] = [
     const { body, properties, frameSizes } = await client.get(1, queue);
     expectEqual('message', [body.length, properties, frameSizes], [0, {}, []]);
   }),
-  ...FIELDS.map(([name, entry]) =>
-    table(
-      `field-${name}`,
-      `a header of type ${entry[1]} comes as it was`,
-      'The type octets are those of the errata; values keep their type.',
-      async (t) => {
-        const client = await t.openChannel();
-        const queue = await t.declareQueue(client);
-        client.publish(1, { routingKey: queue, properties: { headers: [entry] } });
-        await client.sync();
-        expectEqual('headers', (await client.get(1, queue)).properties.headers, [entry]);
-      },
-    ),
-  ),
   publish(
     'return',
     'a mandatory message without a queue is returned',
