@@ -156,6 +156,22 @@ export class CaseContext {
     }
   }
 
+  /** The queue is not there, or is gone within a while, which `client` finds on channel 1. */
+  async expectNoQueue(client: RawClient, queue: string): Promise<void> {
+    const deadlineMs = performance.now() + PATIENCE_MS;
+    for (;;) {
+      client.send(1, 'queue.declare', { queue, passive: true });
+      const { name, fields } = await client.anyMethod(1, 'channel.close');
+      if (name === 'channel.close') {
+        client.send(1, 'channel.close-ok');
+        await client.openChannel(1);
+        // 405 while an exclusive queue is there.
+        if (fields.replyCode === 404) return;
+      }
+      if (performance.now() > deadlineMs) throw new Error(`queue ${queue} is still there: ${name}`);
+    }
+  }
+
   /** Publishes the bodies `1`, `2`, ... and waits until the queue has them. */
   async publish(client: RawClient, queue: string, count: number): Promise<void> {
     await this.counts(client, queue);

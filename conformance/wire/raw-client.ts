@@ -284,6 +284,11 @@ export class RawClient {
     this.socket.resume();
   }
 
+  /** Closes its own side of TCP, behind what was sent. */
+  end(): void {
+    this.socket.end();
+  }
+
   /** Drops TCP. */
   destroy(): void {
     this.socket.destroy();
