@@ -211,6 +211,16 @@ export class CaseContext {
     expectEqual(`messages ready in ${queue}`, found, bodies);
   }
 
+  /** The bodies of all that is ready, once that is as many as are expected. */
+  async takeBodies(client: RawClient, queue: string, expectedCount: number): Promise<string[]> {
+    await client.sync(1);
+    const messageCount = await this.readyCount(client, queue, expectedCount);
+    for (let i = 0; i < messageCount; i++) client.send(1, 'basic.get', { queue, noAck: true });
+    const found: string[] = [];
+    while (found.length < messageCount) found.push(String((await client.message(1, 'basic.get-ok')).body));
+    return found;
+  }
+
   /** How many messages are ready; waits a while for as many as are expected. */
   async readyCount(client: RawClient, queue: string, expectedCount: number): Promise<number> {
     const deadlineMs = performance.now() + PATIENCE_MS;
