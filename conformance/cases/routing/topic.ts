@@ -87,7 +87,7 @@ export const cases: readonly Case[] = [
   topic(
     'topic-once',
     'a message that several bindings of a queue match comes once',
-    'A queue gets one copy of a message.',
+    'A queue gets one copy of a message, however many of its bindings match.',
     async (t) => {
       const client = await t.openChannel();
       const queue = await t.declareQueue(client);
