@@ -156,7 +156,7 @@ export const cases: readonly Case[] = [
       client.send(1, 'basic.reject', { deliveryTag: 1, requeue: true });
       await t.expectDeliveries(client, ['1*']);
       client.send(1, 'basic.ack', { deliveryTag: 3 });
-      await expectSilence(client);
+      await t.expectNothingFrom(client, queue);
     },
   ),
   settle(

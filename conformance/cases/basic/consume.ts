@@ -1,19 +1,13 @@
-/** Consumers: order, tags, cancellation, exclusivity, prefetch. */
+/** Consumers: order, tags, cancellation, exclusivity. */
 import { type Case, section } from '../../case.js';
-import {
-  expectConnectionClose,
-  expectEqual,
-  expectMatch,
-  expectRefusal,
-  expectSilence,
-} from '../../expect.js';
+import { expectConnectionClose, expectEqual, expectMatch, expectRefusal } from '../../expect.js';
 import type { RawClient } from '../../wire/raw-client.js';
 
 const consume = section({ area: 'basic', source: 'AMQP 0-9-1, basic.consume', tags: ['core'] });
 const cancel = section({ area: 'basic', source: 'AMQP 0-9-1, basic.cancel', tags: ['core'] });
-const prefetch = section({
+const notify = section({
   area: 'basic',
-  source: 'https://www.rabbitmq.com/docs/consumer-prefetch',
+  source: 'https://www.rabbitmq.com/docs/consumer-cancel',
   tags: ['rabbitmq'],
 });
 const singleActive = section({
@@ -158,7 +152,7 @@ export const cases: readonly Case[] = [
       expectEqual('cancel-ok', answer, { consumerTag: 'c' });
       await t.publish(client, queue, 1);
       client.send(1, 'basic.ack', { deliveryTag: 1 });
-      await expectSilence(client);
+      await t.expectNothingFrom(client, queue);
       await t.expectCounts(client, queue, { messageCount: 1, consumerCount: 0 });
       await client.call(1, 'basic.consume', { queue, consumerTag: 'c' });
     },
@@ -173,91 +167,20 @@ export const cases: readonly Case[] = [
       expectEqual('cancel-ok', answer, { consumerTag: 'nobody' });
     },
   ),
-  ...[true, false].map((isTold) =>
-    section({
-      area: 'basic',
-      source: 'https://www.rabbitmq.com/docs/consumer-cancel',
-      tags: ['rabbitmq'],
-    })(
-      `cancel-notify-${isTold ? 'capable' : 'incapable'}`,
-      `a consumer whose queue goes is ${isTold ? 'told' : 'not told when the client does not understand'}`,
-      'Clients with the capability consumer_cancel_notify get basic.cancel.',
-      async (t) => {
-        const client = await t.openChannel();
-        const consumer = await t.openChannel(isTold ? {} : { clientProperties: [['capabilities', 'F', []]] });
-        const queue = t.name('shared');
-        await client.call(1, 'queue.declare', { queue });
-        await consumer.call(1, 'basic.consume', { queue, consumerTag: 'c' });
-        await client.call(1, 'queue.delete', { queue });
-        const cancelled = { consumerTag: 'c', noWait: true };
-        if (isTold) expectEqual('cancel', await consumer.method(1, 'basic.cancel'), cancelled);
-        await consumer.call(1, 'queue.delete', { queue });
-        await expectSilence(consumer);
-      },
-    ),
-  ),
-  prefetch('prefetch', 'prefetch limits what is unacknowledged', 'For each consumer.', async (t) => {
-    const client = await t.openChannel();
-    const queue = await t.declareQueue(client);
-    await client.call(1, 'basic.qos', { prefetchCount: 2 });
-    await client.call(1, 'basic.consume', { queue });
-    await t.publish(client, queue, 5);
-    await t.expectDeliveries(client, ['1', '2']);
-    await expectSilence(client);
-    client.send(1, 'basic.ack', { deliveryTag: 1 });
-    await t.expectDeliveries(client, ['3']);
-    client.send(1, 'basic.ack', { deliveryTag: 3, multiple: true });
-    await t.expectDeliveries(client, ['4', '5']);
-  }),
-  prefetch('prefetch-to-come', 'prefetch counts for consumers to come', 'Not those there.', async (t) => {
-    const client = await t.openChannel();
-    const queue = await t.declareQueue(client);
-    await client.call(1, 'basic.consume', { queue, consumerTag: 'unlimited' });
-    await client.call(1, 'basic.qos', { prefetchCount: 1 });
-    await t.publish(client, queue, 3);
-    await t.expectDeliveries(client, ['1', '2', '3']);
-    await client.call(1, 'basic.cancel', { consumerTag: 'unlimited' });
-    await client.call(1, 'basic.consume', { queue });
-    await t.publish(client, queue, 3);
-    await t.expectDeliveries(client, ['1']);
-    await t.counts(client, queue);
-    await expectSilence(client);
-  }),
-  prefetch('prefetch-passes-over', 'full consumers are passed over', 'Others get theirs.', async (t) => {
-    const client = await t.openChannel();
-    const queue = await t.declareQueue(client);
-    await client.call(1, 'basic.qos', { prefetchCount: 1 });
-    await client.call(1, 'basic.consume', { queue, consumerTag: 'full' });
-    await client.call(1, 'basic.qos', { prefetchCount: 0 });
-    await client.call(1, 'basic.consume', { queue, consumerTag: 'free' });
-    await t.publish(client, queue, 4);
-    expectEqual('tags', await tagsOf(client, 4), ['full', 'free', 'free', 'free']);
-  }),
-  prefetch(
-    'prefetch-global',
-    'global prefetch is shared by the channel',
-    'Those there included.',
+  notify(
+    'cancel-notify',
+    'a consumer whose queue goes is told',
+    'Clients with the capability consumer_cancel_notify get basic.cancel, which wants no answer, when a queue is deleted.',
     async (t) => {
       const client = await t.openChannel();
-      const queue = await t.declareQueue(client);
-      const second = await t.declareQueue(client);
-      await client.call(1, 'basic.consume', { queue });
-      await client.call(1, 'basic.consume', { queue: second });
-      await client.call(1, 'basic.qos', { prefetchCount: 2, global: true });
-      await t.publish(client, queue, 2);
-      await t.publish(client, second, 2);
-      await t.expectDeliveries(client, ['1', '2']);
-      await expectSilence(client);
-      client.send(1, 'basic.ack', { deliveryTag: 2, multiple: true });
-      await t.expectDeliveries(client, ['1', '2']);
+      const consumer = await t.openChannel();
+      const queue = t.name('shared');
+      await client.call(1, 'queue.declare', { queue });
+      await consumer.call(1, 'basic.consume', { queue, consumerTag: 'c' });
+      await client.call(1, 'queue.delete', { queue });
+      expectEqual('cancel', await consumer.method(1, 'basic.cancel'), { consumerTag: 'c', noWait: true });
     },
   ),
-  prefetch('prefetch-size', 'a prefetch by size is refused', 'Connection error 540.', async (t) => {
-    const client = await t.openChannel();
-    client.send(1, 'basic.qos', { prefetchSize: 1000, prefetchCount: 1 });
-    const text = 'NOT_IMPLEMENTED - prefetch_size!=0 (1000)';
-    await expectConnectionClose(client, 'basic.qos', 540, text);
-  }),
   singleActive(
     'single-active',
     'one consumer is active until it goes',

@@ -1,6 +1,6 @@
 /** Publisher confirms. */
 import { type Case, section } from '../../case.js';
-import { expectChannelClose, expectEqual, expectFields, expectSilence } from '../../expect.js';
+import { expectChannelClose, expectEqual, expectFields } from '../../expect.js';
 import type { RawClient } from '../../wire/raw-client.js';
 
 const confirm = section({
@@ -118,7 +118,7 @@ export const cases: readonly Case[] = [
       await client.call(2, 'confirm.select');
       client.publish(2, { routingKey: queue });
       expectFields('confirm', await client.method(2, 'basic.ack'), { deliveryTag: 1 });
-      await expectSilence(client);
+      await t.expectNothingFrom(client, queue);
     },
   ),
   confirm(
@@ -132,7 +132,7 @@ export const cases: readonly Case[] = [
       await client.call(1, 'channel.close');
       await client.openChannel(1);
       client.publish(1, { routingKey: queue });
-      await expectSilence(client);
+      await t.expectNothingFrom(client, queue);
     },
   ),
   confirm(

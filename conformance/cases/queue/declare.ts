@@ -213,7 +213,7 @@ export const cases: readonly Case[] = [
     declare(
       `passive-missing-${queue === '' ? 'unnamed' : 'named'}`,
       `a passive declaration of '${queue}' is refused`,
-      'What is not there is the channel error 404.',
+      'A passive declaration of a queue that does not exist is the channel error 404, and an empty name is none.',
       async (t) => {
         const client = await t.openChannel();
         await t.declareQueue(client);
