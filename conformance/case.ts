@@ -23,6 +23,8 @@ export interface Case {
   readonly tags: readonly Tag[];
   /** What it cannot do without; where that is not given, the case is skipped. */
   readonly needs?: Need | undefined;
+  /** Whether it does little but wait for seconds, as its rule needs; it runs beside the others. */
+  readonly waits?: boolean | undefined;
   readonly run: (context: CaseContext) => Promise<void>;
 }
 
@@ -35,6 +37,7 @@ export interface Section {
   readonly source: string;
   readonly tags: readonly Tag[];
   readonly needs?: Need;
+  readonly waits?: boolean;
 }
 
 export type DefineCase = (
@@ -46,7 +49,7 @@ export type DefineCase = (
 ) => Case;
 
 /** @returns what makes the cases of a section; `ownTags` come instead of those of the section */
-export function section({ area, source, tags, needs }: Section): DefineCase {
+export function section({ area, source, tags, needs, waits }: Section): DefineCase {
   return (name, title, rule, run, ownTags = tags) => ({
     id: `${area}/${name}`,
     title,
@@ -54,6 +57,7 @@ export function section({ area, source, tags, needs }: Section): DefineCase {
     source,
     tags: ownTags,
     needs,
+    waits,
     run,
   });
 }

@@ -21,7 +21,7 @@ export interface RunOptions {
   readonly broker: BrokerUrl;
   readonly dialect: Dialect;
   readonly limitedUser?: LimitedUser | undefined;
-  /** How many cases run at once. */
+  /** How many cases run at once, besides those that wait. */
   readonly concurrency?: number;
   readonly timeLimitMs?: number;
   readonly onResult?: (result: CaseResult, doneCount: number) => void;
@@ -71,16 +71,23 @@ export function chooseCases(cases: readonly Case[], { dialect, only = '*', tag }
 export async function runCases(cases: readonly Case[], options: RunOptions): Promise<CaseResult[]> {
   const { concurrency = CONCURRENCY, onResult } = options;
   const results: CaseResult[] = [];
-  let next = 0;
   let doneCount = 0;
-  const work = async (): Promise<void> => {
-    for (let i = next++; i < cases.length; i = next++) {
-      const result = await runCase(cases[i]!, options);
-      results[i] = result;
-      onResult?.(result, ++doneCount);
-    }
+  const runAt = async (i: number): Promise<void> => {
+    const result = await runCase(cases[i]!, options);
+    results[i] = result;
+    onResult?.(result, ++doneCount);
   };
-  await Promise.all(Array.from({ length: Math.min(concurrency, cases.length) }, work));
+  const indexes = [...cases.keys()];
+  const waiting = indexes.filter((i) => cases[i]!.waits === true);
+  const working = indexes.filter((i) => cases[i]!.waits !== true);
+  let next = 0;
+  const work = async (): Promise<void> => {
+    for (let i = next++; i < working.length; i = next++) await runAt(working[i]!);
+  };
+  await Promise.all([
+    ...waiting.map(runAt),
+    ...Array.from({ length: Math.min(concurrency, working.length) }, work),
+  ]);
   return results;
 }
 

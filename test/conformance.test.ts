@@ -43,7 +43,7 @@ const run = (cases: readonly Case[], options: Partial<RunOptions> = {}) =>
 describe('Leveret', () => {
   it('passes every case', async () => {
     const cases = chooseCases(await findCases(), { dialect: DIALECT });
-    expect(cases.length).toBeGreaterThan(300);
+    expect(cases.length).toBeGreaterThan(600);
     expect(failedIn(await run(cases)).map(failureText)).toEqual([]);
   }, 60_000);
 });
@@ -69,6 +69,23 @@ describe('a case', () => {
       { timeLimitMs: 20 },
     );
     expect(results.map(({ failure }) => failure)).toEqual(['the case was not done within 20 ms', undefined]);
+  });
+
+  it('that waits holds up no other', async () => {
+    const wait = section({ area: 'sample', source: 'source', tags: ['core'], waits: true });
+    let end = (): void => {};
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const cases = [
+      wait('waits', 'title', 'rule', () => ended),
+      define('ends', 'title', 'rule', async () => end()),
+    ];
+    const results = await run(cases, { concurrency: 1 });
+    expect(results.map(({ of, failure }) => [of.id, failure])).toEqual([
+      ['sample/waits', undefined],
+      ['sample/ends', undefined],
+    ]);
   });
 
   it('leaves nothing that has its names behind, passed or failed', async () => {

@@ -16,6 +16,12 @@ const client = section({
   source: 'AMQP 0-9-1, connection.start-ok, client-properties',
   tags: ['core'],
 });
+const penalty = section({
+  area: 'field-table',
+  source: 'https://www.rabbitmq.com/docs/auth-notification',
+  tags: ['rabbitmq'],
+  waits: true,
+});
 const capability = section({
   area: 'field-table',
   source: 'https://www.rabbitmq.com/docs/consumer-cancel#capabilities',
@@ -147,7 +153,7 @@ export const cases: readonly Case[] = [
     },
     ['rabbitmq'],
   ),
-  client(
+  penalty(
     'client-properties-unreadable',
     'client-properties that cannot be read end the connection without an answer',
     'Before connection.open RabbitMQ says nothing of what is wrong: it waits for three seconds and closes TCP.',
@@ -164,7 +170,6 @@ export const cases: readonly Case[] = [
       raw.frame(FRAME_METHOD, 0, Buffer.concat(parts));
       expectEqual('answer', await raw.methodOrEnd(0), undefined);
     },
-    ['rabbitmq'],
   ),
   capability(
     'capability-true',

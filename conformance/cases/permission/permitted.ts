@@ -20,6 +20,7 @@ const login = section({
   area: 'permission',
   source: 'https://www.rabbitmq.com/docs/auth-notification',
   tags: ['rabbitmq'],
+  waits: true,
 });
 
 const REFUSED_LOGIN =

@@ -107,7 +107,8 @@ async function checkKeys(t: CaseContext, type: 'direct' | 'fanout', chance: Chan
   for (let i = 0; i < 25; i++) {
     const queue = await t.declareQueue(client);
     const bound = Array.from({ length: chance.below(5) }, () => chance.oneOf(KEYS));
-    for (const routingKey of bound) await client.call(1, 'queue.bind', { queue, exchange, routingKey });
+    for (const routingKey of bound)
+      client.send(1, 'queue.bind', { queue, exchange, routingKey, noWait: true });
     // Some of the bindings go again; one key may have been bound twice, which is one binding.
     const unbound = chance.someOf(bound);
     for (const routingKey of unbound) await client.call(1, 'queue.unbind', { queue, exchange, routingKey });
@@ -173,11 +174,8 @@ async function checkHeaders(t: CaseContext, mode: Mode, chance: Chance): Promise
     const queue = await t.declareQueue(client);
     const binding = randomTable(chance, [...HEADER_VALUES, ['V', null], ['V', null], ['V', null]]);
     const match: Table = mode === undefined ? [] : [['x-match', 'S', mode]];
-    await client.call(1, 'queue.bind', {
-      queue,
-      exchange,
-      arguments: chance.shuffled([...match, ...binding]),
-    });
+    const args = chance.shuffled([...match, ...binding]);
+    client.send(1, 'queue.bind', { queue, exchange, arguments: args, noWait: true });
     const numbers = numbersOf(messages, (message) => headersMatch(mode, binding, message));
     expected.set(queue, { about: JSON.stringify([...match, ...binding]), numbers });
   }
@@ -234,8 +232,9 @@ async function checkGraph(t: CaseContext, chance: Chance): Promise<void> {
     };
     edges.push(edge);
     const { from, to, key: routingKey } = edge;
-    if (queues.includes(to)) await client.call(1, 'queue.bind', { exchange: from, queue: to, routingKey });
-    else await client.call(1, 'exchange.bind', { source: from, destination: to, routingKey });
+    if (queues.includes(to))
+      client.send(1, 'queue.bind', { exchange: from, queue: to, routingKey, noWait: true });
+    else client.send(1, 'exchange.bind', { source: from, destination: to, routingKey, noWait: true });
   }
   const messages = exchanges.flatMap((exchange) => EDGE_KEYS.map((key) => [exchange, key] as const));
   messages.forEach(([exchange, routingKey], i) => {
