@@ -45,7 +45,7 @@ describe('Leveret', () => {
     const cases = chooseCases(await findCases(), { dialect: DIALECT });
     expect(cases.length).toBeGreaterThan(600);
     expect(failedIn(await run(cases)).map(failureText)).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe('a case', () => {

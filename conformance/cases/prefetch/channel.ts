@@ -206,6 +206,21 @@ export const cases: readonly Case[] = [
     },
   ),
   shared(
+    'channel-get-before',
+    'what basic.get took before counts',
+    'A limit that is set counts what is unacknowledged on the channel by then, however it came.',
+    async (t) => {
+      const client = await t.openChannel();
+      const queue = await t.declareQueue(client);
+      await t.publish(client, queue, 4);
+      await client.get(1, queue, false);
+      await client.call(1, 'basic.qos', { prefetchCount: 2, global: true });
+      await client.call(1, 'basic.consume', { queue });
+      await t.expectDeliveries(client, ['2']);
+      await t.expectNothingFrom(client, queue);
+    },
+  ),
+  shared(
     'channel-cancelled',
     'what a cancelled consumer has not acknowledged counts for the channel',
     'The limit counts what is unacknowledged, though its consumer is gone.',

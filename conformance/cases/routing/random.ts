@@ -276,7 +276,7 @@ export const cases: readonly Case[] = [
     ),
   ),
   ...MODES.flatMap((mode) =>
-    SEEDS.map((seed) =>
+    SEEDS.slice(0, 2).map((seed) =>
       headers(
         `headers-random-${mode ?? 'default'}-${seed}`,
         `25 headers bindings with x-match ${mode ?? 'left out'} match what they have to of 150 messages (seed ${seed})`,
