@@ -21,14 +21,23 @@ export interface Case {
   /** Where that is written: a clause of AMQP or a page of RabbitMQ. */
   readonly source: string;
   readonly tags: readonly Tag[];
+  /** What it cannot do without; where that is not given, the case is skipped. */
+  readonly needs?: Need | undefined;
+  /** Whether it does little but wait for seconds, as its rule needs; it runs beside the others. */
+  readonly waits?: boolean | undefined;
   readonly run: (context: CaseContext) => Promise<void>;
 }
+
+/** Something the URL of the broker does not say. */
+export type Need = 'limited-user';
 
 /** What the cases of a section have in common. */
 export interface Section {
   readonly area: string;
   readonly source: string;
   readonly tags: readonly Tag[];
+  readonly needs?: Need;
+  readonly waits?: boolean;
 }
 
 export type DefineCase = (
@@ -40,13 +49,15 @@ export type DefineCase = (
 ) => Case;
 
 /** @returns what makes the cases of a section; `ownTags` come instead of those of the section */
-export function section({ area, source, tags }: Section): DefineCase {
+export function section({ area, source, tags, needs, waits }: Section): DefineCase {
   return (name, title, rule, run, ownTags = tags) => ({
     id: `${area}/${name}`,
     title,
     rule,
     source,
     tags: ownTags,
+    needs,
+    waits,
     run,
   });
 }

@@ -7,7 +7,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { type ChannelModel, connect } from 'amqplib';
 import type { BrokerUrl } from './broker-url.js';
 import type { Dialect } from './case.js';
-import { expectEqual, expectFields } from './expect.js';
+import { expectEqual, expectFields, expectSilence } from './expect.js';
+import { type LimitedUser, limitedPrefix, type Permitted } from './limited-user.js';
 import { type OpenOptions, RawClient } from './wire/raw-client.js';
 import type { Table } from './wire/raw-codec.js';
 import type { Fields } from './wire/raw-methods.js';
@@ -19,14 +20,23 @@ const PATIENCE_MS = 2_000;
 export class CaseContext {
   readonly broker: BrokerUrl;
   readonly dialect: Dialect;
+  private readonly limited: LimitedUser | undefined;
   private readonly clients: RawClient[] = [];
   private readonly models: ChannelModel[] = [];
   private readonly names: string[] = [];
   private readonly controlled = new WeakSet<RawClient>();
 
-  constructor(broker: BrokerUrl, dialect: Dialect) {
+  constructor(broker: BrokerUrl, dialect: Dialect, limited?: LimitedUser) {
     this.broker = broker;
     this.dialect = dialect;
+    this.limited = limited;
+  }
+
+  /** There for cases that say they need one. */
+  get limitedUser(): LimitedUser {
+    if (this.limited === undefined)
+      throw new Error('the case uses a limited user and does not say it needs one');
+    return this.limited;
   }
 
   byDialect<T>(rabbitmq4: T, rabbitmq3: T): T {
@@ -38,6 +48,11 @@ export class CaseContext {
     const name = `${prefix}-${randomBytes(6).toString('hex')}`;
     this.names.push(name);
     return name;
+  }
+
+  /** The same, of something for the limited user. */
+  limitedName(permitted: Permitted): string {
+    return this.name(limitedPrefix(permitted));
   }
 
   /** The end of most refusals: `queue 'x' in vhost '/'`. */
@@ -78,6 +93,12 @@ export class CaseContext {
     const client = await this.open(options);
     await client.openChannel(1);
     return client;
+  }
+
+  /** The same as `openChannel`, of the limited user. */
+  openLimited(): Promise<RawClient> {
+    const { name, password } = this.limitedUser;
+    return this.openChannel({ user: name, password });
   }
 
   /** An open connection of amqplib, for what a client does. */
@@ -135,6 +156,22 @@ export class CaseContext {
     }
   }
 
+  /** The queue is not there, or is gone within a while, which `client` finds on channel 1. */
+  async expectNoQueue(client: RawClient, queue: string): Promise<void> {
+    const deadlineMs = performance.now() + PATIENCE_MS;
+    for (;;) {
+      client.send(1, 'queue.declare', { queue, passive: true });
+      const { name, fields } = await client.anyMethod(1, 'channel.close');
+      if (name === 'channel.close') {
+        client.send(1, 'channel.close-ok');
+        await client.openChannel(1);
+        // 405 while an exclusive queue is there.
+        if (fields.replyCode === 404) return;
+      }
+      if (performance.now() > deadlineMs) throw new Error(`queue ${queue} is still there: ${name}`);
+    }
+  }
+
   /** Publishes the bodies `1`, `2`, ... and waits until the queue has them. */
   async publish(client: RawClient, queue: string, count: number): Promise<void> {
     await this.counts(client, queue);
@@ -152,6 +189,16 @@ export class CaseContext {
     expectEqual('deliveries', found, bodies);
   }
 
+  /**
+   * Nothing comes on the channel, though the queue has dealt with all that was sent on it: its own round trip hands that
+   * to the queue, one through the queue comes back after what the queue sent, and a last one brings that here.
+   */
+  async expectNothingFrom(client: RawClient, queue: string, channel = 1): Promise<void> {
+    await client.sync(channel);
+    await this.counts(client, queue);
+    await expectSilence(client, channel);
+  }
+
   /** Takes everything that is ready; it is those bodies, with a `*` behind what is redelivered. */
   async expectReady(client: RawClient, queue: string, bodies: readonly string[]): Promise<void> {
     await client.sync(1);
@@ -162,6 +209,16 @@ export class CaseContext {
       found.push(`${body}${method.redelivered === true ? '*' : ''}`);
     }
     expectEqual(`messages ready in ${queue}`, found, bodies);
+  }
+
+  /** The bodies of all that is ready, once that is as many as are expected. */
+  async takeBodies(client: RawClient, queue: string, expectedCount: number): Promise<string[]> {
+    await client.sync(1);
+    const messageCount = await this.readyCount(client, queue, expectedCount);
+    for (let i = 0; i < messageCount; i++) client.send(1, 'basic.get', { queue, noAck: true });
+    const found: string[] = [];
+    while (found.length < messageCount) found.push(String((await client.message(1, 'basic.get-ok')).body));
+    return found;
   }
 
   /** How many messages are ready; waits a while for as many as are expected. */

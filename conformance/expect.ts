@@ -14,6 +14,11 @@ export function expectEqual(what: string, actual: unknown, expected: unknown): v
   if (!isDeepStrictEqual(actual, expected)) throw new UnmetExpectation(what, expected, actual);
 }
 
+export function expectOneOf(what: string, actual: unknown, expected: readonly unknown[]): void {
+  if (expected.some((one) => isDeepStrictEqual(actual, one))) return;
+  throw new UnmetExpectation(what, expected.length === 1 ? expected[0] : expected, actual);
+}
+
 /** Looks only at the fields that are named. */
 export function expectFields(what: string, actual: Fields, expected: Fields): void {
   const named = Object.keys(expected).map((key) => [key, actual[key as keyof Fields]]);
@@ -69,7 +74,10 @@ export async function expectConnectionClose(
   await client.closed();
 }
 
-/** Nothing has come on the channel that was not asked for. */
+/**
+ * Nothing has come on the channel that was not asked for, when all is handled that was sent on it. Of what a queue may
+ * still be sending that says nothing: see `CaseContext.expectNothingFrom`.
+ */
 export async function expectSilence(client: RawClient, channel = 1): Promise<void> {
   await client.sync(channel);
   const frames = client

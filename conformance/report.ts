@@ -18,11 +18,16 @@ export interface Verdict {
 interface AreaCount {
   readonly area: string;
   readonly passed: number;
+  readonly skipped: number;
   readonly total: number;
 }
 
 export function failedIn(results: readonly CaseResult[]): CaseResult[] {
   return results.filter(({ failure }) => failure !== undefined);
+}
+
+export function skippedIn(results: readonly CaseResult[]): CaseResult[] {
+  return results.filter(({ skipped }) => skipped !== undefined);
 }
 
 /** A failed case, as it is told while the suite runs. */
@@ -33,13 +38,24 @@ export function failureText({ of, failure }: CaseResult): string {
 /** The table by area, and the verdict. */
 export function summaryText(verdict: Verdict): string {
   const rows = [...areaCounts(verdict.results), totalOf(verdict.results)];
-  const lines = rows.map(
-    ({ area, passed, total }) => `${area.padEnd(16)}${String(passed).padStart(6)} of ${total}`,
-  );
+  const lines = rows.map(({ area, passed, skipped, total }) => {
+    const note = skipped === 0 ? '' : `, ${skipped} skipped`;
+    return `${area.padEnd(16)}${String(passed).padStart(6)} of ${total}${note}`;
+  });
   const failedCount = failedIn(verdict.results).length;
+  const skips = skippedIn(verdict.results);
   const seconds = (verdict.elapsedMs / 1000).toFixed(1);
-  const end = failedCount === 0 ? 'all passed' : `${failedCount} failed`;
-  return `\n${lines.join('\n')}\n\n${verdict.product} at ${verdict.broker}, held to ${verdict.dialect}: ${end} in ${seconds} s\n`;
+  const ran = skips.length === 0 ? 'all passed' : 'all that ran passed';
+  const end = failedCount === 0 ? ran : `${failedCount} failed`;
+  const reasons = skipReasons(skips).map((reason) => `SKIPPED ${reason}\n`);
+  return `\n${lines.join('\n')}\n\n${reasons.join('')}${verdict.product} at ${verdict.broker}, held to ${verdict.dialect}: ${end} in ${seconds} s\n`;
+}
+
+/** Why cases were skipped: once for each reason, with how many they are. */
+function skipReasons(skips: readonly CaseResult[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { skipped = '' } of skips) counts.set(skipped, (counts.get(skipped) ?? 0) + 1);
+  return [...counts].map(([reason, count]) => `${count} ${count === 1 ? 'case' : 'cases'}: ${reason}`);
 }
 
 export function reportOf(verdict: Verdict, format: ReportFormat): string {
@@ -48,27 +64,32 @@ export function reportOf(verdict: Verdict, format: ReportFormat): string {
 }
 
 function jsonReport({ results, ...about }: Verdict): string {
-  const cases = results.map(({ of, failure, elapsedMs }) => ({
+  const cases = results.map(({ of, failure, skipped, elapsedMs }) => ({
     id: of.id,
     title: of.title,
     rule: of.rule,
     source: of.source,
     tags: of.tags,
-    passed: failure === undefined,
+    passed: failure === undefined && skipped === undefined,
     failure: failure ?? null,
+    skipped: skipped ?? null,
     elapsedMs: Math.round(elapsedMs),
   }));
   return `${JSON.stringify({ ...about, elapsedMs: Math.round(about.elapsedMs), cases }, null, 2)}\n`;
 }
 
 function junitReport({ product, dialect, results, elapsedMs }: Verdict): string {
-  const cases = results.map(({ of, failure, elapsedMs: caseMs }) => {
+  const cases = results.map(({ of, failure, skipped, elapsedMs: caseMs }) => {
     const attributes = `classname="${xml(areaOf(of))}" name="${xml(of.id)}" time="${seconds(caseMs)}"`;
+    if (skipped !== undefined) {
+      return `    <testcase ${attributes}>\n      <skipped message="${xml(skipped)}"/>\n    </testcase>`;
+    }
     if (failure === undefined) return `    <testcase ${attributes}/>`;
     const text = xml(`${of.title}\nrule: ${of.rule}\nsource: ${of.source}`);
     return `    <testcase ${attributes}>\n      <failure message="${xml(failure)}">${text}</failure>\n    </testcase>`;
   });
-  const counts = `tests="${results.length}" failures="${failedIn(results).length}" time="${seconds(elapsedMs)}"`;
+  const [failures, skips] = [failedIn(results).length, skippedIn(results).length];
+  const counts = `tests="${results.length}" failures="${failures}" skipped="${skips}" time="${seconds(elapsedMs)}"`;
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     '<testsuites>',
@@ -93,6 +114,7 @@ function markdownReport({ product, dialect, results }: Verdict): string {
     '| --- | ---: | ---: |',
     ...rows,
     ...(failures.length === 0 ? [] : ['', ...failures]),
+    ...skipReasons(skippedIn(results)).flatMap((reason) => ['', `Skipped ${reason}`]),
     '',
   ].join('\n');
 }
@@ -109,7 +131,9 @@ function areaCounts(results: readonly CaseResult[]): AreaCount[] {
 }
 
 function totalOf(results: readonly CaseResult[]): AreaCount {
-  return { area: 'all', passed: results.length - failedIn(results).length, total: results.length };
+  const skipped = skippedIn(results).length;
+  const passed = results.length - failedIn(results).length - skipped;
+  return { area: 'all', passed, skipped, total: results.length };
 }
 
 function seconds(elapsedMs: number): string {

@@ -6,18 +6,22 @@ import type { BrokerUrl } from './broker-url.js';
 import { appliesTo, areaOf, type Case, type Dialect, type Tag } from './case.js';
 import { CaseContext } from './context.js';
 import { matchesGlob } from './glob.js';
+import type { LimitedUser } from './limited-user.js';
 
 export interface CaseResult {
   readonly of: Case;
-  /** Undefined when the case passed. */
+  /** Undefined when the case passed, or was skipped. */
   readonly failure: string | undefined;
+  /** Why the case was not run; undefined when it was. */
+  readonly skipped?: string | undefined;
   readonly elapsedMs: number;
 }
 
 export interface RunOptions {
   readonly broker: BrokerUrl;
   readonly dialect: Dialect;
-  /** How many cases run at once. */
+  readonly limitedUser?: LimitedUser | undefined;
+  /** How many cases run at once, besides those that wait. */
   readonly concurrency?: number;
   readonly timeLimitMs?: number;
   readonly onResult?: (result: CaseResult, doneCount: number) => void;
@@ -25,6 +29,7 @@ export interface RunOptions {
 
 const CONCURRENCY = 8;
 const TIME_LIMIT_MS = 15_000;
+const WITHOUT_LIMITED_USER = 'it needs a second user with few permissions: give --limited-user';
 
 /** Every case under `cases/<area>/`, in the order of their ids. */
 export async function findCases(): Promise<Case[]> {
@@ -66,22 +71,32 @@ export function chooseCases(cases: readonly Case[], { dialect, only = '*', tag }
 export async function runCases(cases: readonly Case[], options: RunOptions): Promise<CaseResult[]> {
   const { concurrency = CONCURRENCY, onResult } = options;
   const results: CaseResult[] = [];
-  let next = 0;
   let doneCount = 0;
-  const work = async (): Promise<void> => {
-    for (let i = next++; i < cases.length; i = next++) {
-      const result = await runCase(cases[i]!, options);
-      results[i] = result;
-      onResult?.(result, ++doneCount);
-    }
+  const runAt = async (i: number): Promise<void> => {
+    const result = await runCase(cases[i]!, options);
+    results[i] = result;
+    onResult?.(result, ++doneCount);
   };
-  await Promise.all(Array.from({ length: Math.min(concurrency, cases.length) }, work));
+  const indexes = [...cases.keys()];
+  const waiting = indexes.filter((i) => cases[i]!.waits === true);
+  const working = indexes.filter((i) => cases[i]!.waits !== true);
+  let next = 0;
+  const work = async (): Promise<void> => {
+    for (let i = next++; i < working.length; i = next++) await runAt(working[i]!);
+  };
+  await Promise.all([
+    ...waiting.map(runAt),
+    ...Array.from({ length: Math.min(concurrency, working.length) }, work),
+  ]);
   return results;
 }
 
 async function runCase(of: Case, options: RunOptions): Promise<CaseResult> {
-  const { broker, dialect, timeLimitMs = TIME_LIMIT_MS } = options;
-  const context = new CaseContext(broker, dialect);
+  const { broker, dialect, limitedUser, timeLimitMs = TIME_LIMIT_MS } = options;
+  if (of.needs === 'limited-user' && limitedUser === undefined) {
+    return { of, failure: undefined, skipped: WITHOUT_LIMITED_USER, elapsedMs: 0 };
+  }
+  const context = new CaseContext(broker, dialect, limitedUser);
   const startMs = performance.now();
   let failure: string | undefined;
   try {

@@ -7,8 +7,11 @@ export interface StartedBroker {
   readonly stop: () => void;
 }
 
-/** Starts the command line program at this path as a broker on a free port. */
-export async function startLeveret(programPath: string): Promise<StartedBroker> {
+/** Starts the command line program at this path as a broker on a free port. @param options further ones of `start` */
+export async function startLeveret(
+  programPath: string,
+  options: readonly string[] = [],
+): Promise<StartedBroker> {
   const args = [
     programPath,
     'start',
@@ -19,6 +22,7 @@ export async function startLeveret(programPath: string): Promise<StartedBroker> 
     '0',
     '--log-format',
     'json',
+    ...options,
   ];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const port = await new Promise<number>((resolve, reject) => {

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Judges RabbitMQ itself with the conformance suite, which shows whether the cases say the truth: installs Debian's
-# rabbitmq-server when it is missing, starts it on a free port with a node name and directories of its own, runs the
-# suite, and stops it. Arguments go to `leveret conformance`. Without any, it also checks that the programs of the clients
-# that are installed still print there what has been recorded.
+# rabbitmq-server when it is missing, starts it on a free port with a node name and directories of its own, adds the user
+# that cases of permissions need, runs the suite, and stops it. Arguments go to `leveret conformance`. Without any, it also
+# checks that the programs of the clients that are installed still print there what has been recorded.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 SERVER=/usr/lib/rabbitmq/bin/rabbitmq-server
+CONTROL=/usr/lib/rabbitmq/bin/rabbitmqctl
 START_SECONDS_MAX=60
 
 as_root() {
@@ -64,7 +65,19 @@ if ! grep -q 'completed with' "$home/output"; then
   exit 1
 fi
 
-node dist/main.js conformance "amqp://guest:guest@127.0.0.1:$port" --dialect rabbitmq-3 "$@"
+# One line each: what the user may configure, write and read, and a virtual host where it may do nothing.
+mapfile -t limited < <(node --input-type=module -e '
+  import { FORBIDDEN_VHOST, LIMITED_PERMISSIONS } from "./dist/conformance/limited-user.js";
+  const { configure, write, read } = LIMITED_PERMISSIONS;
+  console.log([configure, write, read, FORBIDDEN_VHOST].join("\n"));
+')
+{
+  "$CONTROL" add_user limited limited
+  "$CONTROL" set_permissions limited "${limited[0]}" "${limited[1]}" "${limited[2]}"
+  "$CONTROL" add_vhost "${limited[3]}"
+} >>"$home/output"
+
+node dist/main.js conformance "amqp://guest:guest@127.0.0.1:$port" --dialect rabbitmq-3 --limited-user limited:limited "$@"
 if [ "$#" -eq 0 ]; then
   node dist/conformance/clients/judge-clients.js "amqp://guest:guest@127.0.0.1:$port" --skip-missing
 fi

@@ -4,25 +4,42 @@ import { parseBrokerUrl } from '../conformance/broker-url.js';
 import { type Case, section } from '../conformance/case.js';
 import { expectEqual } from '../conformance/expect.js';
 import { matchesGlob } from '../conformance/glob.js';
+import { FORBIDDEN_VHOST, LIMITED_PERMISSIONS, parseLimitedUser } from '../conformance/limited-user.js';
 import { type JudgeOptions, judge } from '../conformance/main.js';
-import { failedIn, failureText, reportOf } from '../conformance/report.js';
-import { chooseCases, findCases, runCases } from '../conformance/runner.js';
-import { createBroker, type EmbeddedBroker } from '../src/index.js';
+import { failedIn, failureText, reportOf, skippedIn, summaryText } from '../conformance/report.js';
+import { chooseCases, findCases, type RunOptions, runCases } from '../conformance/runner.js';
+import { type BrokerOptions, createBroker, type EmbeddedBroker } from '../src/index.js';
+
+const EVERYTHING = { configure: '.*', write: '.*', read: '.*' };
+const LIMITED_USER = { name: 'limited', password: 'a:b' };
+
+const OPTIONS: BrokerOptions = {
+  virtualHosts: ['/', FORBIDDEN_VHOST],
+  users: [
+    { name: 'guest', password: 'guest', tags: ['administrator'] },
+    { ...LIMITED_USER, tags: [] },
+  ],
+  permissions: [
+    { user: 'guest', virtualHost: '/', ...EVERYTHING },
+    { user: 'limited', virtualHost: '/', ...LIMITED_PERMISSIONS },
+  ],
+};
 
 let broker: EmbeddedBroker;
 beforeAll(async () => {
-  broker = await createBroker();
+  broker = await createBroker(OPTIONS);
 });
 afterAll(() => broker.close());
 
 const define = section({ area: 'sample', source: 'a "clause" <1>', tags: ['core'] });
 const DIALECT = 'rabbitmq-4';
 
-const run = (cases: readonly Case[], timeLimitMs?: number) =>
+const run = (cases: readonly Case[], options: Partial<RunOptions> = {}) =>
   runCases(cases, {
     broker: parseBrokerUrl(broker.url),
     dialect: DIALECT,
-    ...(timeLimitMs === undefined ? {} : { timeLimitMs }),
+    limitedUser: LIMITED_USER,
+    ...options,
   });
 
 describe('Leveret', () => {
@@ -30,19 +47,20 @@ describe('Leveret', () => {
     const cases = chooseCases(await findCases(), { dialect: DIALECT });
     expect(cases.length).toBeGreaterThan(600);
     expect(failedIn(await run(cases)).map(failureText)).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   it('passes every case of RabbitMQ 3 as 3.13', async () => {
     const dialect = 'rabbitmq-3';
-    const older = await createBroker({ compat: '3.13' });
+    const older = await createBroker({ ...OPTIONS, compat: '3.13' });
     try {
       const cases = chooseCases(await findCases(), { dialect });
-      const results = await runCases(cases, { broker: parseBrokerUrl(older.url), dialect });
+      const results = await run(cases, { broker: parseBrokerUrl(older.url), dialect });
       expect(failedIn(results).map(failureText)).toEqual([]);
+      expect(skippedIn(results)).toEqual([]);
     } finally {
       await older.close();
     }
-  }, 60_000);
+  }, 120_000);
 });
 
 describe('a case', () => {
@@ -63,9 +81,26 @@ describe('a case', () => {
         define('hangs', 'title', 'rule', () => new Promise(() => {})),
         define('ends', 'title', 'rule', async () => {}),
       ],
-      20,
+      { timeLimitMs: 20 },
     );
     expect(results.map(({ failure }) => failure)).toEqual(['the case was not done within 20 ms', undefined]);
+  });
+
+  it('that waits holds up no other', async () => {
+    const wait = section({ area: 'sample', source: 'source', tags: ['core'], waits: true });
+    let end = (): void => {};
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const cases = [
+      wait('waits', 'title', 'rule', () => ended),
+      define('ends', 'title', 'rule', async () => end()),
+    ];
+    const results = await run(cases, { concurrency: 1 });
+    expect(results.map(({ of, failure }) => [of.id, failure])).toEqual([
+      ['sample/waits', undefined],
+      ['sample/ends', undefined],
+    ]);
   });
 
   it('leaves nothing that has its names behind, passed or failed', async () => {
@@ -93,6 +128,47 @@ describe('a case', () => {
       }),
     ]);
     expect(second!.failure).toBeUndefined();
+  });
+});
+
+describe('a case that needs a limited user', () => {
+  const needy = section({ area: 'needy', source: 'source', tags: ['core'], needs: 'limited-user' });
+  const cases = [
+    needy('needs', 'title', 'rule', async (t) => {
+      await t.openLimited();
+    }),
+  ];
+
+  it('is run with one, and skipped with the reason without', async () => {
+    expect(await run(cases)).toMatchObject([{ failure: undefined }]);
+    const [result] = await run(cases, { limitedUser: undefined });
+    expect(result!.skipped).toContain('--limited-user');
+  });
+
+  it('stands as skipped in every report, and does not count as passed', async () => {
+    const results = await run([...cases, define('good', 'title', 'rule', async () => {})], {
+      limitedUser: undefined,
+    });
+    const verdict = { broker: 'b:1', product: 'P 1', dialect: DIALECT, results, elapsedMs: 5 } as const;
+    expect(JSON.parse(reportOf(verdict, 'json'))).toMatchObject({
+      cases: [
+        { passed: false, skipped: results[0]!.skipped },
+        { passed: true, skipped: null },
+      ],
+    });
+    expect(reportOf(verdict, 'junit')).toMatch(
+      /tests="2" failures="0" skipped="1"[\s\S]*<skipped message="it needs/,
+    );
+    expect(reportOf(verdict, 'markdown')).toContain('Skipped 1 case: it needs');
+    expect(summaryText(verdict)).toMatch(
+      /^needy +0 of 1, 1 skipped$[\s\S]*^SKIPPED 1 case: it needs.*^P 1.*all that ran passed/ms,
+    );
+  });
+
+  it('reads NAME:PASSWORD, whatever the password', () => {
+    expect(parseLimitedUser('limited:a:b')).toEqual(LIMITED_USER);
+    for (const wrong of ['limited', ':secret', ''])
+      expect(() => parseLimitedUser(wrong)).toThrow('NAME:PASSWORD');
   });
 });
 
@@ -188,6 +264,8 @@ describe('judging', () => {
     const refused = await outcome({ url: broker.url.replace('guest:guest', 'guest:wrong') });
     expect(refused.stderr).toContain('ACCESS_REFUSED');
     expect((await outcome({ url: 'amqps://x' })).exitCode).toBe(64);
+    expect((await outcome({ url: broker.url, limitedUser: 'limited' })).exitCode).toBe(64);
+    expect((await outcome({ url: broker.url, limitedUser: 'limited:wrong' })).exitCode).toBe(1);
     expect((await outcome({})).exitCode).toBe(64);
     expect((await outcome({ url: broker.url, only: 'nothing' })).exitCode).toBe(64);
   });

@@ -65,6 +65,8 @@ export interface Publish {
 export interface Received {
   readonly method: Fields;
   readonly properties: Properties;
+  /** The payload of the content header, as it came. */
+  readonly header: Buffer;
   readonly body: Buffer;
   /** Payload lengths of the body frames. */
   readonly frameSizes: readonly number[];
@@ -187,6 +189,24 @@ export class RawClient {
     return decodeMethod(frame.payload);
   }
 
+  /** Waits for the next frame of a channel, a method, or for the end of TCP, which is undefined. */
+  async methodOrEnd(channel: number): Promise<Method | undefined> {
+    const isOver = await this.until('a method or the end of TCP', () => {
+      if ((this.framesByChannel.get(channel)?.length ?? 0) > 0) return false;
+      return this.isClosed ? true : undefined;
+    });
+    return isOver ? undefined : this.anyMethod(channel);
+  }
+
+  /** Waits until the broker has closed the channel or the connection: the number of the channel it says so on. */
+  closingChannel(channel: number): Promise<number> {
+    return this.until(`a close on channel 0 or ${channel}`, () => {
+      const found = [0, channel].find((number) => (this.framesByChannel.get(number)?.length ?? 0) > 0);
+      if (found === undefined && this.isClosed) throw new Error('TCP was closed without a close');
+      return found;
+    });
+  }
+
   /** Waits for a method that brings a content, and for the content. */
   async message(channel: number, name: 'basic.deliver' | 'basic.get-ok' | 'basic.return'): Promise<Received> {
     const method = await this.method(channel, name);
@@ -203,6 +223,7 @@ export class RawClient {
     return {
       method,
       properties,
+      header: header.payload,
       body: Buffer.concat(pieces),
       frameSizes: pieces.map(({ length }) => length),
     };
@@ -261,6 +282,11 @@ export class RawClient {
 
   resume(): void {
     this.socket.resume();
+  }
+
+  /** Closes its own side of TCP, behind what was sent. */
+  end(): void {
+    this.socket.end();
   }
 
   /** Drops TCP. */

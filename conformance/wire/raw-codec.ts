@@ -8,7 +8,22 @@ import { definitionOf, type Fields, METHODS } from './raw-methods.js';
 export type TaggedValue = readonly [tag: string, value: TableValue];
 export type TableEntry = readonly [key: string, tag: string, value: TableValue];
 export type Table = readonly TableEntry[];
-export type TableValue = number | bigint | boolean | string | Buffer | null | Table | readonly TaggedValue[];
+export type TableValue =
+  | number
+  | bigint
+  | boolean
+  | string
+  | Buffer
+  | Decimal
+  | null
+  | Table
+  | readonly TaggedValue[];
+
+/** Of type `D`: `digits` divided by ten as often as `scale` says. */
+export interface Decimal {
+  readonly scale: number;
+  readonly digits: number;
+}
 
 export interface Properties {
   contentType?: string;
@@ -196,6 +211,15 @@ function encodeTagged(tag: string, value: TableValue): Buffer {
   switch (tag) {
     case 't':
       return Buffer.from([value === true ? 1 : 0]);
+    case 'f': {
+      const bytes = Buffer.alloc(4);
+      bytes.writeFloatBE(value as number);
+      return bytes;
+    }
+    case 'D': {
+      const { scale, digits } = value as Decimal;
+      return Buffer.concat([integer(scale, 1), integer(digits, 4)]);
+    }
     case 'd': {
       const bytes = Buffer.alloc(8);
       bytes.writeDoubleBE(value as number);
@@ -258,6 +282,10 @@ class Cursor {
     switch (tag) {
       case 't':
         return [tag, this.integer(1) !== 0];
+      case 'f':
+        return [tag, this.take(4).readFloatBE()];
+      case 'D':
+        return [tag, { scale: this.integer(1), digits: this.integer(4) }];
       case 'd':
         return [tag, this.take(8).readDoubleBE()];
       case 'S':

@@ -24,6 +24,12 @@ const OPTIONS = {
     description: `NAME: the generation of RabbitMQ to hold the broker to: ${DIALECTS.join(' or ')}`,
     defaultDescription: DIALECTS[0],
   },
+  'limited-user': {
+    type: 'string',
+    requiresArg: true,
+    description:
+      'NAME:PASSWORD: user with few permissions, for the cases about them; conformance/README.md says which',
+  },
   report: {
     type: 'string',
     requiresArg: true,
@@ -42,6 +48,7 @@ interface Suite {
       readonly dialect: (typeof DIALECTS)[number];
       readonly only: string | undefined;
       readonly tag: (typeof TAGS)[number] | undefined;
+      readonly limitedUser: string | undefined;
       readonly report: (typeof FORMATS)[number] | undefined;
       readonly list: boolean;
     },
@@ -71,6 +78,7 @@ async function runSuite(argv: Readonly<Record<string, unknown>>): Promise<number
     dialect: oneOf(argv, 'dialect', DIALECTS) ?? DIALECTS[0],
     only: textOf(argv, 'only'),
     tag: oneOf(argv, 'tag', TAGS),
+    limitedUser: textOf(argv, 'limited-user'),
     report: oneOf(argv, 'report', FORMATS),
     list: argv['list'] === true,
   };

@@ -34,7 +34,7 @@ import type { Route } from '../broker/router.js';
 import { allocateBlock, type ByteBlock, copyBytes, equalBytes } from '../lib/bytes.js';
 import { BODY_BYTES_MAX, RECORD_ADOPTED_BYTES_MIN, SHORT_STRING_BYTES_MAX } from '../lib/limits.js';
 import type { MessageLog } from '../store/message-log.js';
-import { ChannelPhase, notContentBody, notContentHeader } from './channel-phase.js';
+import { ChannelPhase, isLookedAtInClosing, notContentBody, notContentHeader } from './channel-phase.js';
 import type { ConnectionContext } from './connection-context.js';
 import { ConsumerTimeout } from './consumer-timeout.js';
 import { ContentAssembly } from './content-assembly.js';
@@ -384,8 +384,7 @@ export class Channel implements FrameSink {
   private onMethodOutOfTurn(method: number, block: ByteBlock, start: number, end: number): void {
     if (this.phase === ChannelPhase.ExpectHeader) throw notContentHeader();
     if (this.phase === ChannelPhase.ExpectBody) throw notContentBody();
-    const isCloseMethod = method === MethodId.ChannelClose || method === MethodId.ChannelCloseOk;
-    if (this.phase === ChannelPhase.Closing && !isCloseMethod) return;
+    if (this.phase === ChannelPhase.Closing && !isLookedAtInClosing(method)) return;
     this.currentMethod = method;
     onChannelMethod(this, method, block.bytes, start + 4, end);
   }

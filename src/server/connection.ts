@@ -196,8 +196,6 @@ export class Connection implements FrameReaderOwner, TransportOwner, AlarmListen
       this.transport.writeMethod(channel.number, this.writer);
       // Both sides closed at once: our own close still wants its answer.
       if (wasClosing) return;
-    } else if (!wasClosing) {
-      return;
     }
     if (this.channels.delete(channel.number)) this.broker.clients.countChannels(this.user.name, -1);
     this.reader.removeSink(channel.number);

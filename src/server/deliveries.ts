@@ -70,10 +70,9 @@ export class ChannelConsumer extends DeliveryOwner implements Consumer {
   }
 
   canTake(): boolean {
-    if (!this.noAck) {
-      if (this.prefetch !== 0 && this.unackedCount >= this.prefetch) return false;
-      if (this.deliveries.isGlobalPrefetchReached && this.queue.supportsGlobalPrefetch) return false;
-    }
+    if (!this.noAck && this.prefetch !== 0 && this.unackedCount >= this.prefetch) return false;
+    // A channel at its limit gets nothing, not even what would not count (rabbit_limiter.erl, can_send).
+    if (this.deliveries.isGlobalPrefetchReached && this.queue.supportsGlobalPrefetch) return false;
     return !this.deliveries.transport.isCongested;
   }
 

@@ -15,8 +15,15 @@ export interface ReplyConsumer {
   readonly consumer: ChannelConsumer;
 }
 
+/** Replies do not pass the limit of the channel: in RabbitMQ no queue is asked for them. */
+class ReplyReceiver extends ChannelConsumer {
+  override canTake(): boolean {
+    return !this.deliveries.transport.isCongested;
+  }
+}
+
 /** A reply consumer before 4.2: it uses up no delivery tags. */
-class UncountedConsumer extends ChannelConsumer {
+class UncountedConsumer extends ReplyReceiver {
   override deliver(position: number, _sequence: number, redelivered: boolean): void {
     this.deliveries.deliverUncounted(this, position, redelivered);
   }
@@ -29,7 +36,7 @@ export function startReplyConsumer(channel: Channel, tag: string, noAck: boolean
   const { broker, virtualHost } = channel.context;
   const queue = virtualHost.addReplyQueue(broker.generateName(REPLY_TO_PREFIX));
   const options = { tag, queue, noAck, isExclusive: false, priority: 0, prefetch: 0 };
-  const Consumer = broker.generation.numbersReplies ? ChannelConsumer : UncountedConsumer;
+  const Consumer = broker.generation.numbersReplies ? ReplyReceiver : UncountedConsumer;
   const consumer = new Consumer(options, channel.deliveries, () => {});
   channel.replyTo = { queue, consumer };
   channel.consumers.set(tag, consumer);

@@ -125,6 +125,9 @@ describe('the conformance suite', () => {
     const judged = await start(['conformance', url, '--only', 'channel/*']).ended;
     expect([judged.code, judged.stderr]).toEqual([0, '']);
     expect(judged.stdout).toContain('all passed');
+    const nobody = await start(['conformance', url, '--limited-user', 'nobody']).ended;
+    expect([nobody.code, nobody.stdout]).toEqual([64, '']);
+    expect(nobody.stderr).toContain("'nobody' is no user for --limited-user; write NAME:PASSWORD");
     child.kill('SIGTERM');
     await ended;
     const unreachable = await start(['conformance', url]).ended;

@@ -137,6 +137,22 @@ describe('closing a channel', () => {
     await client.sync();
   });
 
+  it('because of an error does not free its number before the client has agreed', async () => {
+    client.send(1, 'queue.purge', { queue: 'nowhere' });
+    await client.method(1, 'channel.close');
+    client.send(1, 'channel.open');
+    expect(await connectionClose(client)).toEqual(
+      closeOf('channel.open', 504, "CHANNEL_ERROR - second 'channel.open' seen"),
+    );
+  });
+
+  it('cannot be agreed to when nobody asked', async () => {
+    client.send(1, 'channel.close-ok');
+    expect(await connectionClose(client)).toEqual(
+      closeOf('channel.close-ok', 503, 'COMMAND_INVALID - unimplemented method'),
+    );
+  });
+
   it('because of an error leaves other channels alone', async () => {
     await client.openChannel(2);
     client.send(1, 'queue.purge', { queue: 'nowhere' });
@@ -150,6 +166,13 @@ describe('channel.flow', () => {
 
   it('is agreed to when it asks to go on', async () => {
     expect(await client.call(1, 'channel.flow', { active: true })).toEqual({ active: true });
+  });
+
+  it('cannot be agreed to: the broker never asks', async () => {
+    client.send(1, 'channel.flow-ok', { active: true });
+    expect(await connectionClose(client)).toEqual(
+      closeOf('channel.flow-ok', 503, 'COMMAND_INVALID - unimplemented method'),
+    );
   });
 
   it('cannot stop deliveries', async () => {

@@ -125,6 +125,36 @@ describe('global prefetch', () => {
     await expectNothing();
   });
 
+  it('holds back consumers without acknowledgement while it is reached, and does not count them', async () => {
+    const plain = await declareQueue(client);
+    await client.call(1, 'basic.qos', { prefetchCount: 1, global: true });
+    await client.call(1, 'basic.consume', { queue: plain, noAck: true });
+    await client.call(1, 'basic.consume', { queue });
+    await publish(3, plain);
+    expect(await bodies(3)).toEqual(['1', '2', '3']);
+    await publish(1);
+    expect(await bodies(1)).toEqual(['1']);
+    await publish(2, plain);
+    await countsOf(client, plain);
+    await expectNothing();
+    client.send(1, 'basic.ack', { deliveryTag: 4 });
+    expect(await bodies(2)).toEqual(['1', '2']);
+  });
+
+  it('does not hold back direct replies', async () => {
+    await client.call(1, 'basic.qos', { prefetchCount: 1, global: true });
+    await client.call(1, 'basic.consume', { queue });
+    await publish(1);
+    expect(await bodies(1)).toEqual(['1']);
+    await client.call(1, 'basic.consume', { queue: 'amq.rabbitmq.reply-to', noAck: true });
+    const requests = await declareQueue(client);
+    client.publish(1, { routingKey: requests, properties: { replyTo: 'amq.rabbitmq.reply-to' } });
+    await client.sync();
+    const { replyTo = '' } = (await client.get(1, requests)).properties;
+    client.publish(1, { routingKey: replyTo, body: 'reply' });
+    expect(await bodies(1)).toEqual(['reply']);
+  });
+
   it('goes on when a delivery is rejected or requeued', async () => {
     await client.call(1, 'basic.qos', { prefetchCount: 1, global: true });
     await client.call(1, 'basic.consume', { queue });

@@ -78,7 +78,7 @@ export const cases: readonly Case[] = [
   channel(
     'close-frees-number',
     'a closed channel can be opened again at once',
-    'After close-ok the number is free.',
+    'After close-ok the number of a channel is free, and may be opened again at once.',
     async (t) => {
       const client = await t.openChannel();
       await client.call(1, 'channel.close', { replyCode: 200, replyText: 'bye' });
@@ -157,7 +157,7 @@ export const cases: readonly Case[] = [
   channel(
     'error-spares-others',
     'an error of one channel leaves others alone',
-    'A channel error closes that channel only.',
+    'A channel error closes that channel only, and the others of the connection go on.',
     async (t) => {
       const client = await t.openChannel();
       await client.openChannel(2);
@@ -169,7 +169,7 @@ export const cases: readonly Case[] = [
   channel(
     'flow-on',
     'channel.flow is agreed to when it asks to go on',
-    'flow-ok confirms the state.',
+    'RabbitMQ answers channel.flow with active set by flow-ok that confirms the state.',
     async (t) => {
       const client = await t.openChannel();
       expectEqual('flow-ok', await client.call(1, 'channel.flow', { active: true }), { active: true });

@@ -1,6 +1,6 @@
 /** Publisher confirms. */
 import { type Case, section } from '../../case.js';
-import { expectChannelClose, expectEqual, expectFields, expectSilence } from '../../expect.js';
+import { expectChannelClose, expectEqual, expectFields } from '../../expect.js';
 import type { RawClient } from '../../wire/raw-client.js';
 
 const confirm = section({
@@ -31,7 +31,7 @@ export const cases: readonly Case[] = [
   confirm(
     'begin-with-one',
     'confirms count from one after confirm.select, which may come twice',
-    'The first publish after confirm.select has the number 1.',
+    'Confirms number the publishes of a channel from confirm.select on, the first is 1; a second select changes nothing.',
     async (t) => {
       const client = await t.openChannel();
       const queue = await t.declareQueue(client);
@@ -47,7 +47,7 @@ export const cases: readonly Case[] = [
   confirm(
     'no-wait',
     'confirm.select with no-wait is not answered',
-    'Confirms come all the same.',
+    'With no-wait select-ok does not come, and confirms come all the same.',
     async (t) => {
       const client = await t.openChannel();
       const queue = await t.declareQueue(client);
@@ -59,7 +59,7 @@ export const cases: readonly Case[] = [
   confirm(
     'every-publish-once',
     'every publish is confirmed once: routed, unroutable, to several queues, persistent',
-    'The broker confirms when it has dealt with the message.',
+    'The broker confirms each publish once when it has dealt with it, wherever it went, in one ack or several.',
     async (t) => {
       const client = await t.openChannel();
       const first = await t.declareQueue(client);
@@ -80,7 +80,7 @@ export const cases: readonly Case[] = [
   confirm(
     'after-return',
     'a confirm comes after the return of its message',
-    'An unroutable one.',
+    'The return of a mandatory message that goes nowhere comes before its confirm, which is positive.',
     async (t) => {
       const client = await t.openChannel();
       await client.call(1, 'confirm.select');
@@ -106,20 +106,25 @@ export const cases: readonly Case[] = [
       expectEqual('confirms', await confirmsUpTo(client, 4), { acked: [1, 4], nacked: [2, 3] });
     },
   ),
-  confirm('own-channel', 'confirms go to the channel that published', 'Each counts its own.', async (t) => {
-    const client = await t.openChannel();
-    const queue = await t.declareQueue(client);
-    await client.openChannel(2);
-    await client.call(1, 'confirm.select');
-    await client.call(2, 'confirm.select');
-    client.publish(2, { routingKey: queue });
-    expectFields('confirm', await client.method(2, 'basic.ack'), { deliveryTag: 1 });
-    await expectSilence(client);
-  }),
+  confirm(
+    'own-channel',
+    'confirms go to the channel that published',
+    'Confirms go to the channel that published, and each channel numbers its own.',
+    async (t) => {
+      const client = await t.openChannel();
+      const queue = await t.declareQueue(client);
+      await client.openChannel(2);
+      await client.call(1, 'confirm.select');
+      await client.call(2, 'confirm.select');
+      client.publish(2, { routingKey: queue });
+      expectFields('confirm', await client.method(2, 'basic.ack'), { deliveryTag: 1 });
+      await t.expectNothingFrom(client, queue);
+    },
+  ),
   confirm(
     'end-with-channel',
     'a new channel does not confirm',
-    'The mode is that of a channel.',
+    'Confirms are a mode of a channel: another channel of the same number does not confirm until it asks for it.',
     async (t) => {
       const client = await t.openChannel();
       const queue = await t.declareQueue(client);
@@ -127,25 +132,35 @@ export const cases: readonly Case[] = [
       await client.call(1, 'channel.close');
       await client.openChannel(1);
       client.publish(1, { routingKey: queue });
-      await expectSilence(client);
+      await t.expectNothingFrom(client, queue);
     },
   ),
-  confirm('not-with-tx', 'confirms and transactions exclude each other', 'Channel error 406.', async (t) => {
-    const client = await t.openChannel();
-    await client.call(1, 'confirm.select');
-    client.send(1, 'tx.select');
-    const toTx = 'PRECONDITION_FAILED - cannot switch from confirm to tx mode';
-    await expectChannelClose(client, 'tx.select', 406, toTx);
-    await client.call(1, 'tx.select');
-    client.send(1, 'confirm.select');
-    const toConfirm = 'PRECONDITION_FAILED - cannot switch from tx to confirm mode';
-    await expectChannelClose(client, 'confirm.select', 406, toConfirm);
-  }),
-  confirm('amqplib', 'amqplib’s waitForConfirms ends', 'What a client library does with them.', async (t) => {
-    const channel = await (await t.amqplib()).createConfirmChannel();
-    const { queue } = await channel.assertQueue(t.name('q'), { exclusive: true });
-    for (let i = 0; i < 10; i++) channel.sendToQueue(queue, Buffer.from(String(i)));
-    await channel.waitForConfirms();
-    expectEqual('messages', (await channel.checkQueue(queue)).messageCount, 10);
-  }),
+  confirm(
+    'not-with-tx',
+    'confirms and transactions exclude each other',
+    'A channel confirms or is transactional; the one on top of the other is the channel error 406.',
+    async (t) => {
+      const client = await t.openChannel();
+      await client.call(1, 'confirm.select');
+      client.send(1, 'tx.select');
+      const toTx = 'PRECONDITION_FAILED - cannot switch from confirm to tx mode';
+      await expectChannelClose(client, 'tx.select', 406, toTx);
+      await client.call(1, 'tx.select');
+      client.send(1, 'confirm.select');
+      const toConfirm = 'PRECONDITION_FAILED - cannot switch from tx to confirm mode';
+      await expectChannelClose(client, 'confirm.select', 406, toConfirm);
+    },
+  ),
+  confirm(
+    'amqplib',
+    'amqplib’s waitForConfirms ends',
+    'A client library that counts its publishes gets a confirm for each of them.',
+    async (t) => {
+      const channel = await (await t.amqplib()).createConfirmChannel();
+      const { queue } = await channel.assertQueue(t.name('q'), { exclusive: true });
+      for (let i = 0; i < 10; i++) channel.sendToQueue(queue, Buffer.from(String(i)));
+      await channel.waitForConfirms();
+      expectEqual('messages', (await channel.checkQueue(queue)).messageCount, 10);
+    },
+  ),
 ];

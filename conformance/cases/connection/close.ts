@@ -8,7 +8,7 @@ export const cases: readonly Case[] = [
   close(
     'close-deletes-exclusive',
     'close-ok comes when exclusive queues are gone',
-    'An exclusive queue is deleted with its connection.',
+    'Exclusive queues are deleted with their connection, before connection.close is answered.',
     async (t) => {
       const client = await t.openChannel();
       const another = await t.openChannel();
@@ -96,7 +96,7 @@ export const cases: readonly Case[] = [
   close(
     'update-secret',
     'connection.update-secret is agreed to',
-    'A client may renew its credentials.',
+    'connection.update-secret lets a client renew its credentials while connected, and is answered.',
     async (t) => {
       const client = await t.open();
       await client.call(0, 'connection.update-secret', { newSecret: t.broker.password, reason: 'rotation' });
@@ -107,7 +107,7 @@ export const cases: readonly Case[] = [
   close(
     'amqplib',
     'amqplib connects, works and closes',
-    'What a client library does by itself.',
+    'A client library shakes hands, declares, publishes, consumes and closes without anything special.',
     async (t) => {
       const model = await t.amqplib();
       const channel = await model.createChannel();

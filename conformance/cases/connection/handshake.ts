@@ -92,7 +92,7 @@ export const cases: readonly Case[] = [
   header(
     'header-0-9',
     'the header of 0-9 is taken for that of 0-9-1',
-    'RabbitMQ speaks 0-9-1 to clients that ask for 0-9.',
+    'RabbitMQ speaks 0-9-1 to clients whose protocol header asks for 0-9.',
     async (t) => {
       const client = await t.connect();
       client.write(Buffer.from('AMQP\x01\x01\x00\x09', 'latin1'));
@@ -104,7 +104,7 @@ export const cases: readonly Case[] = [
   header(
     'header-in-pieces',
     'the header may come octet by octet, with the first frame right behind it',
-    'TCP has no messages.',
+    'TCP has no messages: however the octets of a header come, and whatever follows at once, they are read in order.',
     async (t) => {
       const client = await t.connect();
       for (const octet of Buffer.from(AMQP_0_9_1, 'latin1')) client.write(Buffer.from([octet]));
@@ -113,17 +113,22 @@ export const cases: readonly Case[] = [
       await client.method(0, 'connection.tune');
     },
   ),
-  start('mechanisms', 'PLAIN and AMQPLAIN are offered', 'Both are there by default.', async (t) => {
-    const client = await t.connect();
-    const { mechanisms = '', locales } = await client.start();
-    const offered = mechanisms.split(' ');
-    expectEqual(
-      'PLAIN and AMQPLAIN',
-      [offered.includes('PLAIN'), offered.includes('AMQPLAIN')],
-      [true, true],
-    );
-    expectEqual('locales', locales, 'en_US');
-  }),
+  start(
+    'mechanisms',
+    'PLAIN and AMQPLAIN are offered',
+    'connection.start names the mechanisms, of which RabbitMQ has PLAIN and AMQPLAIN by default, and the locale en_US.',
+    async (t) => {
+      const client = await t.connect();
+      const { mechanisms = '', locales } = await client.start();
+      const offered = mechanisms.split(' ');
+      expectEqual(
+        'PLAIN and AMQPLAIN',
+        [offered.includes('PLAIN'), offered.includes('AMQPLAIN')],
+        [true, true],
+      );
+      expectEqual('locales', locales, 'en_US');
+    },
+  ),
   start(
     'capabilities',
     'every capability of RabbitMQ is announced',
@@ -148,16 +153,21 @@ export const cases: readonly Case[] = [
       expectMatch('version', properties.get('version') as string, t.byDialect(/^4\./, /^3\./));
     },
   ),
-  start('login-amqplain', 'AMQPLAIN logs in', 'The response is a table without its length.', async (t) => {
-    const client = await t.connect();
-    await client.start();
-    const response = encodeEntries([
-      ['LOGIN', 'S', t.broker.user],
-      ['PASSWORD', 'S', t.broker.password],
-    ]);
-    client.startOk(response, 'AMQPLAIN');
-    await client.method(0, 'connection.tune');
-  }),
+  start(
+    'login-amqplain',
+    'AMQPLAIN logs in',
+    'The response of AMQPLAIN is a field table without its length, with the texts LOGIN and PASSWORD.',
+    async (t) => {
+      const client = await t.connect();
+      await client.start();
+      const response = encodeEntries([
+        ['LOGIN', 'S', t.broker.user],
+        ['PASSWORD', 'S', t.broker.password],
+      ]);
+      client.startOk(response, 'AMQPLAIN');
+      await client.method(0, 'connection.tune');
+    },
+  ),
   ...REFUSED.map(([name, title, mechanism, response]) =>
     start(
       `login-refused-${name}`,
@@ -176,16 +186,26 @@ export const cases: readonly Case[] = [
       },
     ),
   ),
-  start('tune-offer', 'the limits offered are those of RabbitMQ', 'The defaults of RabbitMQ.', async (t) => {
-    const client = await t.connect();
-    const offer = await client.tune(t.credentials());
-    expectEqual('connection.tune', offer, { channelMax: 2047, frameMax: 131_072, heartbeat: 60 });
-  }),
+  start(
+    'tune-offer',
+    'the limits offered are those of RabbitMQ',
+    'RabbitMQ proposes 2047 channels, frames of 131072 octets and a heartbeat of 60 seconds by default.',
+    async (t) => {
+      const client = await t.connect();
+      const offer = await client.tune(t.credentials());
+      expectEqual('connection.tune', offer, { channelMax: 2047, frameMax: 131_072, heartbeat: 60 });
+    },
+  ),
   ...LIMITS.map(([name, title, options]) =>
-    core(`tune-${name}`, `${title} is agreed to`, 'A client may lower what was offered.', async (t) => {
-      const client = await t.openChannel(options);
-      await client.sync();
-    }),
+    core(
+      `tune-${name}`,
+      `${title} is agreed to`,
+      'A client may agree to fewer channels and smaller frames than offered, and chooses the heartbeat.',
+      async (t) => {
+        const client = await t.openChannel(options);
+        await client.sync();
+      },
+    ),
   ),
   ...REFUSED_LIMITS.map(([name, options, text]) =>
     core(
@@ -201,12 +221,17 @@ export const cases: readonly Case[] = [
       ['core', 'rabbitmq-4'],
     ),
   ),
-  core('open-ok', 'connection.open-ok has no known hosts', 'The field is reserved.', async (t) => {
-    const client = await t.connect();
-    await client.tune(t.credentials());
-    const fields = { virtualHost: t.broker.virtualHost, capabilities: 'x', insist: true };
-    expectEqual('open-ok', await client.call(0, 'connection.open', fields), { knownHosts: '' });
-  }),
+  core(
+    'open-ok',
+    'connection.open-ok has no known hosts',
+    'The fields of connection.open but the virtual host are reserved and not looked at; open-ok has no known hosts.',
+    async (t) => {
+      const client = await t.connect();
+      await client.tune(t.credentials());
+      const fields = { virtualHost: t.broker.virtualHost, capabilities: 'x', insist: true };
+      expectEqual('open-ok', await client.call(0, 'connection.open', fields), { knownHosts: '' });
+    },
+  ),
   core(
     'open-unknown-vhost',
     'a virtual host that does not exist is refused',
@@ -223,14 +248,19 @@ export const cases: readonly Case[] = [
       );
     },
   ),
-  core('open-twice', 'connection.open may not come twice', 'A connection error 504.', async (t) => {
-    const client = await t.open();
-    client.send(0, 'connection.open', { virtualHost: t.broker.virtualHost });
-    await expectConnectionClose(
-      client,
-      'connection.open',
-      504,
-      'CHANNEL_ERROR - unexpected method in connection state running',
-    );
-  }),
+  core(
+    'open-twice',
+    'connection.open may not come twice',
+    'connection.open on a connection that is open is the connection error 504.',
+    async (t) => {
+      const client = await t.open();
+      client.send(0, 'connection.open', { virtualHost: t.broker.virtualHost });
+      await expectConnectionClose(
+        client,
+        'connection.open',
+        504,
+        'CHANNEL_ERROR - unexpected method in connection state running',
+      );
+    },
+  ),
 ];

@@ -39,6 +39,7 @@ interface Grave {
   readonly client: RawClient;
   /** Its dead letters are delivered on channel 2. */
   readonly work: string;
+  readonly grave: string;
 }
 
 /** A queue with those arguments, and a consumer on channel 2 of what dies in it. */
@@ -48,7 +49,7 @@ async function withGrave(t: CaseContext, args: Table = []): Promise<Grave> {
   const work = await t.declareQueue(client, [...to(grave), ...args]);
   await client.openChannel(2);
   await client.call(2, 'basic.consume', { queue: grave, noAck: true });
-  return { client, work };
+  return { client, work, grave };
 }
 
 async function rejectOne(client: RawClient, queue: string): Promise<Received> {
@@ -58,30 +59,40 @@ async function rejectOne(client: RawClient, queue: string): Promise<Received> {
 }
 
 export const cases: readonly Case[] = [
-  dead('rejected', 'a message rejected without requeue dies', 'x-death says why and where.', async (t) => {
-    const { client, work } = await withGrave(t);
-    client.publish(1, { routingKey: work, body: 'm', properties: { messageId: 'id', deliveryMode: 2 } });
-    await client.sync();
-    await rejectOne(client, work);
-    const { method, properties, body } = await client.delivery(2);
-    expectEqual('message', [String(body), properties.messageId, properties.deliveryMode], ['m', 'id', 2]);
-    expectFields('deliver', method, { exchange: '', redelivered: false });
-    expectEqual('x-death', historyOf(properties), [`${work} rejected 1  ${work}`]);
-    const values = valuesOf(properties.headers);
-    const first = ['queue', 'reason', 'exchange'].map((name) => values.get(`x-first-death-${name}`));
-    expectEqual('x-first-death', first, [work, 'rejected', '']);
-  }),
-  dead('nacked-together', 'messages nacked together die in their order', 'One by one.', async (t) => {
-    const { client, work } = await withGrave(t);
-    await t.publish(client, work, 3);
-    for (let i = 0; i < 3; i++) await client.get(1, work, false);
-    client.send(1, 'basic.nack', { deliveryTag: 3, multiple: true, requeue: false });
-    await t.expectDeliveries(client, ['1', '2', '3'], 2);
-  }),
+  dead(
+    'rejected',
+    'a message rejected without requeue dies',
+    'A rejected message goes to the dead-letter exchange as it was; x-death says where, why and how often it died.',
+    async (t) => {
+      const { client, work } = await withGrave(t);
+      client.publish(1, { routingKey: work, body: 'm', properties: { messageId: 'id', deliveryMode: 2 } });
+      await client.sync();
+      await rejectOne(client, work);
+      const { method, properties, body } = await client.delivery(2);
+      expectEqual('message', [String(body), properties.messageId, properties.deliveryMode], ['m', 'id', 2]);
+      expectFields('deliver', method, { exchange: '', redelivered: false });
+      expectEqual('x-death', historyOf(properties), [`${work} rejected 1  ${work}`]);
+      const values = valuesOf(properties.headers);
+      const first = ['queue', 'reason', 'exchange'].map((name) => values.get(`x-first-death-${name}`));
+      expectEqual('x-first-death', first, [work, 'rejected', '']);
+    },
+  ),
+  dead(
+    'nacked-together',
+    'messages nacked together die in their order',
+    'Messages rejected by one basic.nack become dead letters one by one, in the order of their delivery tags.',
+    async (t) => {
+      const { client, work } = await withGrave(t);
+      await t.publish(client, work, 3);
+      for (let i = 0; i < 3; i++) await client.get(1, work, false);
+      client.send(1, 'basic.nack', { deliveryTag: 3, multiple: true, requeue: false });
+      await t.expectDeliveries(client, ['1', '2', '3'], 2);
+    },
+  ),
   dead(
     'expired-queue',
     'a message dies when the time to live of its queue is over',
-    'Reason expired.',
+    'A message that was longer in a queue than its x-message-ttl permits dies with the reason expired.',
     async (t) => {
       const { client, work } = await withGrave(t, [['x-message-ttl', 'I', 1]]);
       client.publish(1, { routingKey: work, body: 'm' });
@@ -92,7 +103,7 @@ export const cases: readonly Case[] = [
   dead(
     'expired-message',
     'a message dies when its expiration is over, which is taken from it',
-    'x-death keeps it as original-expiration.',
+    'A message that dies of its expiration loses it; its entry in x-death has it as original-expiration.',
     async (t) => {
       const { client, work } = await withGrave(t);
       client.publish(1, { routingKey: work, properties: { expiration: '1' } });
@@ -102,14 +113,19 @@ export const cases: readonly Case[] = [
       expectEqual('original-expiration', valuesOf(entry).get('original-expiration'), '1');
     },
   ),
-  dead('maxlen', 'the oldest message dies when a queue is full', 'Reason maxlen.', async (t) => {
-    const { client, work } = await withGrave(t, [['x-max-length', 'I', 2]]);
-    for (const body of ['1', '2', '3']) client.publish(1, { routingKey: work, body });
-    const { properties, body } = await client.delivery(2);
-    expectEqual('body', String(body), '1');
-    expectEqual('x-death', historyOf(properties), [`${work} maxlen 1  ${work}`]);
-    await t.expectReady(client, work, ['2', '3']);
-  }),
+  dead(
+    'maxlen',
+    'the oldest message dies when a queue is full',
+    'When a queue has more messages than x-max-length permits the oldest dies, with the reason maxlen.',
+    async (t) => {
+      const { client, work } = await withGrave(t, [['x-max-length', 'I', 2]]);
+      for (const body of ['1', '2', '3']) client.publish(1, { routingKey: work, body });
+      const { properties, body } = await client.delivery(2);
+      expectEqual('body', String(body), '1');
+      expectEqual('x-death', historyOf(properties), [`${work} maxlen 1  ${work}`]);
+      await t.expectReady(client, work, ['2', '3']);
+    },
+  ),
   dead(
     'maxlen-reject',
     'the newest message dies when a full queue rejects',
@@ -179,7 +195,7 @@ export const cases: readonly Case[] = [
   dead(
     'again',
     'what happens again is counted',
-    'One entry of x-death for a queue and a reason.',
+    'For a queue and a reason there is one entry in x-death, whose count says how often the message died there so.',
     async (t) => {
       const client = await t.openChannel();
       const queue = t.name('q');
@@ -195,44 +211,56 @@ export const cases: readonly Case[] = [
       }
     },
   ),
-  dead('newest-first', 'x-death lists the deaths newest first', 'And the first is remembered.', async (t) => {
-    const client = await t.openChannel();
-    const end = await t.declareQueue(client);
-    const second = await t.declareQueue(client, to(end));
-    const first = await t.declareQueue(client, [...to(second), ['x-max-length', 'I', 0]]);
-    await client.openChannel(2);
-    await client.call(2, 'basic.consume', { queue: second });
-    await client.call(1, 'basic.consume', { queue: end, noAck: true });
-    client.publish(1, { routingKey: first, body: 'm' });
-    const { method } = await client.delivery(2);
-    client.send(2, 'basic.reject', { deliveryTag: method.deliveryTag!, requeue: false });
-    const { properties } = await client.delivery(1);
-    expectEqual('x-death', historyOf(properties), [
-      `${second} rejected 1  ${second}`,
-      `${first} maxlen 1  ${first}`,
-    ]);
-    expectEqual('first', valuesOf(properties.headers).get('x-first-death-queue'), first);
-  }),
-  dead('missing-exchange', 'without its exchange a dead letter is lost', 'Until it is there.', async (t) => {
-    const client = await t.openChannel();
-    const graves = t.name('graves');
-    const work = await t.declareQueue(client, [['x-dead-letter-exchange', 'S', graves]]);
-    const grave = await t.declareQueue(client);
-    await t.publish(client, work, 2);
-    await rejectOne(client, work);
-    await t.counts(client, work);
-    await client.call(1, 'exchange.declare', { exchange: graves, type: 'fanout' });
-    await client.call(1, 'queue.bind', { queue: grave, exchange: graves });
-    await client.call(1, 'basic.consume', { queue: grave, noAck: true });
-    await rejectOne(client, work);
-    expectEqual('body', String((await client.delivery()).body), '2');
-  }),
+  dead(
+    'newest-first',
+    'x-death lists the deaths newest first',
+    'x-death has the latest death first, and x-first-death-queue names the queue of the first.',
+    async (t) => {
+      const client = await t.openChannel();
+      const end = await t.declareQueue(client);
+      const second = await t.declareQueue(client, to(end));
+      const first = await t.declareQueue(client, [...to(second), ['x-max-length', 'I', 0]]);
+      await client.openChannel(2);
+      await client.call(2, 'basic.consume', { queue: second });
+      await client.call(1, 'basic.consume', { queue: end, noAck: true });
+      client.publish(1, { routingKey: first, body: 'm' });
+      const { method } = await client.delivery(2);
+      client.send(2, 'basic.reject', { deliveryTag: method.deliveryTag!, requeue: false });
+      const { properties } = await client.delivery(1);
+      expectEqual('x-death', historyOf(properties), [
+        `${second} rejected 1  ${second}`,
+        `${first} maxlen 1  ${first}`,
+      ]);
+      expectEqual('first', valuesOf(properties.headers).get('x-first-death-queue'), first);
+    },
+  ),
+  dead(
+    'missing-exchange',
+    'without its exchange a dead letter is lost',
+    'A dead letter whose exchange does not exist is dropped; once the exchange is there later ones get to it.',
+    async (t) => {
+      const client = await t.openChannel();
+      const graves = t.name('graves');
+      const work = await t.declareQueue(client, [['x-dead-letter-exchange', 'S', graves]]);
+      const grave = await t.declareQueue(client);
+      await t.publish(client, work, 2);
+      await rejectOne(client, work);
+      // The queue has dealt with it before the exchange is there.
+      await client.sync();
+      await t.counts(client, work);
+      await client.call(1, 'exchange.declare', { exchange: graves, type: 'fanout' });
+      await client.call(1, 'queue.bind', { queue: grave, exchange: graves });
+      await client.call(1, 'basic.consume', { queue: grave, noAck: true });
+      await rejectOne(client, work);
+      expectEqual('body', String((await client.delivery()).body), '2');
+    },
+  ),
   dead(
     'not-purged',
     'what is purged or deleted with its queue makes no dead letters',
-    'It is gone.',
+    'Purging and deleting a queue discards its messages: none of them becomes a dead letter.',
     async (t) => {
-      const { client, work } = await withGrave(t);
+      const { client, work, grave } = await withGrave(t);
       await t.publish(client, work, 2);
       await client.call(1, 'queue.purge', { queue: work });
       await t.publish(client, work, 2);
@@ -240,8 +268,7 @@ export const cases: readonly Case[] = [
       await rejectOne(client, work);
       await client.call(1, 'queue.delete', { queue: work });
       await t.expectDeliveries(client, ['1'], 2);
-      await client.sync(2);
-      expectEqual('frames on channel 2', client.pendingFrames(2).length, 0);
+      await t.expectNothingFrom(client, grave, 2);
     },
   ),
 ];

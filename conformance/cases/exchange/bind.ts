@@ -34,7 +34,7 @@ export const cases: readonly Case[] = [
   bind(
     'bind-circle',
     'bindings may go round in a circle',
-    'A message visits each exchange once.',
+    'Bindings between exchanges may form circles: a message visits each exchange once.',
     async (t) => {
       const client = await t.openChannel();
       const queue = await t.declareQueue(client);
@@ -48,26 +48,31 @@ export const cases: readonly Case[] = [
       await t.expectReady(client, queue, ['once']);
     },
   ),
-  bind('bind-no-wait', 'no-wait says nothing', 'The binding is there all the same.', async (t) => {
-    const client = await t.openChannel();
-    const queue = await t.declareQueue(client);
-    const source = await t.declareExchange(client, 'fanout');
-    const destination = await t.declareExchange(client, 'fanout');
-    await client.call(1, 'queue.bind', { queue, exchange: destination });
-    client.send(1, 'exchange.bind', { source, destination, noWait: true });
-    client.publish(1, { exchange: source, body: 'bound' });
-    await expectSilence(client);
-    await t.expectReady(client, queue, ['bound']);
-    client.send(1, 'exchange.unbind', { source, destination, noWait: true });
-    client.publish(1, { exchange: source, body: 'late' });
-    await expectSilence(client);
-    await t.expectReady(client, queue, []);
-  }),
+  bind(
+    'bind-no-wait',
+    'no-wait says nothing',
+    'With no-wait bind-ok and unbind-ok do not come, and the binding is made or removed all the same.',
+    async (t) => {
+      const client = await t.openChannel();
+      const queue = await t.declareQueue(client);
+      const source = await t.declareExchange(client, 'fanout');
+      const destination = await t.declareExchange(client, 'fanout');
+      await client.call(1, 'queue.bind', { queue, exchange: destination });
+      client.send(1, 'exchange.bind', { source, destination, noWait: true });
+      client.publish(1, { exchange: source, body: 'bound' });
+      await expectSilence(client);
+      await t.expectReady(client, queue, ['bound']);
+      client.send(1, 'exchange.unbind', { source, destination, noWait: true });
+      client.publish(1, { exchange: source, body: 'late' });
+      await expectSilence(client);
+      await t.expectReady(client, queue, []);
+    },
+  ),
   ...(['source', 'destination'] as const).map((side) =>
     bind(
       `bind-default-${side}`,
       `the default exchange cannot be the ${side}`,
-      'It is the channel error 403.',
+      'The default exchange takes no bindings, neither from it nor to it: the channel error 403.',
       async (t) => {
         const client = await t.openChannel();
         const exchange = await t.declareExchange(client, 'fanout');

@@ -1,6 +1,8 @@
 /** exchange.declare and exchange.delete: success, every refusal, and what is left after it. */
 import { type Case, section } from '../../case.js';
-import { closeOf, expectEqual, expectRefusal, expectSilence } from '../../expect.js';
+import type { CaseContext } from '../../context.js';
+import { expectChannelClose, expectConnectionClose, expectRefusal, expectSilence } from '../../expect.js';
+import type { RawClient } from '../../wire/raw-client.js';
 import type { Fields } from '../../wire/raw-methods.js';
 
 const declare = section({ area: 'exchange', source: 'AMQP 0-9-1, exchange.declare', tags: ['core'] });
@@ -39,24 +41,23 @@ const CHANGES: readonly (readonly [name: string, key: string, change: Fields, te
   ],
 ];
 
+/** A passive declaration does not find it. */
+function expectMissing(t: CaseContext, client: RawClient, exchange: string): Promise<void> {
+  return expectRefusal(client, 'exchange.declare', { exchange, passive: true }, 404, t.noExchange(exchange));
+}
+
 export const cases: readonly Case[] = [
   ...['direct', 'fanout', 'topic', 'headers'].map((type) =>
     declare(
       `declare-${type}`,
       `an exchange of type ${type} can be declared, found and deleted`,
-      'These four types are there.',
+      'Every broker has the types direct, fanout, topic and headers, and what is deleted is not found any more.',
       async (t) => {
         const client = await t.openChannel();
         const exchange = await t.declareExchange(client, type);
         await client.call(1, 'exchange.declare', { exchange, passive: true });
         await client.call(1, 'exchange.delete', { exchange });
-        await expectRefusal(
-          client,
-          'exchange.declare',
-          { exchange, passive: true },
-          404,
-          t.noExchange(exchange),
-        );
+        await expectMissing(t, client, exchange);
       },
     ),
   ),
@@ -64,7 +65,7 @@ export const cases: readonly Case[] = [
     declare(
       `predeclared-${exchange.replace('.', '-')}`,
       `${exchange} is there, durable and of type ${type}`,
-      'Predeclared exchanges can be declared as they are.',
+      'Every virtual host has these exchanges from its beginning, and they can be declared as they are.',
       async (t) => {
         const client = await t.openChannel();
         await client.call(1, 'exchange.declare', { exchange, type, durable: true });
@@ -74,7 +75,7 @@ export const cases: readonly Case[] = [
   declare(
     'declare-again',
     'the same exchange can be declared again, whatever the unknown arguments',
-    'Only what RabbitMQ knows counts for equivalence.',
+    'A declaration is equivalent when type, flags and alternate exchange are the same; RabbitMQ compares no other arguments.',
     async (t) => {
       const client = await t.openChannel();
       const exchange = await t.declareExchange(client, 'fanout', { arguments: [['a', 'I', 1]] });
@@ -85,7 +86,7 @@ export const cases: readonly Case[] = [
   declare(
     'declare-line-breaks',
     'line breaks in the name are dropped',
-    'RabbitMQ strips CR and LF from names.',
+    'RabbitMQ strips CR and LF from the names of exchanges that are declared.',
     async (t) => {
       const client = await t.openChannel();
       const exchange = t.name('x');
@@ -117,7 +118,7 @@ export const cases: readonly Case[] = [
   declare(
     'passive-ignores-fields',
     'a passive declaration does not look at the other fields',
-    'With passive set only the name counts.',
+    'With passive set only the name of the exchange counts, and neither its type nor its flags are compared.',
     async (t) => {
       const client = await t.openChannel();
       const exchange = await t.declareExchange(client, 'fanout');
@@ -127,37 +128,34 @@ export const cases: readonly Case[] = [
   declare(
     'passive-missing',
     'a passive declaration of what is not there is refused',
-    'It is the channel error 404.',
+    'A passive declaration of an exchange that does not exist is the channel error 404.',
     async (t) => {
       const client = await t.openChannel();
       const exchange = t.name('x');
-      await expectRefusal(
-        client,
-        'exchange.declare',
-        { exchange, passive: true },
-        404,
-        t.noExchange(exchange),
-      );
+      await expectMissing(t, client, exchange);
     },
   ),
-  declare('declare-unknown-type', 'an unknown type is refused', 'Nothing is declared.', async (t) => {
-    const client = await t.openChannel();
-    const text = "unknown exchange type 'x-nonsense'";
-    client.send(1, 'exchange.declare', { exchange: t.name('x'), type: 'x-nonsense' });
-    // RabbitMQ 3 ends the connection until 3.13.2, and the channel from then on.
-    const ends = [client.method(0, 'connection.close'), client.method(1, 'channel.close')];
-    const close = await Promise.race(ends);
-    const isConnection = t.dialect === 'rabbitmq-3' && close.replyCode === 503;
-    const expected = isConnection
-      ? closeOf('exchange.declare', 503, `COMMAND_INVALID - ${text}`)
-      : closeOf('exchange.declare', 406, `PRECONDITION_FAILED - ${text}`);
-    expectEqual('close', close, expected);
-  }),
+  declare(
+    'declare-unknown-type',
+    'an unknown type is refused',
+    'A type that the broker does not have is the channel error 406, and was the connection error 503 until 3.13.3.',
+    async (t) => {
+      const client = await t.openChannel();
+      const text = "unknown exchange type 'x-nonsense'";
+      client.send(1, 'exchange.declare', { exchange: t.name('x'), type: 'x-nonsense' });
+      if (t.dialect === 'rabbitmq-3' && (await client.closingChannel(1)) === 0) {
+        await expectConnectionClose(client, 'exchange.declare', 503, `COMMAND_INVALID - ${text}`);
+      } else {
+        await expectChannelClose(client, 'exchange.declare', 406, `PRECONDITION_FAILED - ${text}`);
+      }
+    },
+    ['rabbitmq'],
+  ),
   ...[true, false].map((passive) =>
     declare(
       passive ? 'passive-default' : 'declare-default',
       `the default exchange cannot be declared${passive ? ', not even passively' : ''}`,
-      'It is the channel error 403.',
+      'The default exchange is there without being declared; declaring it is the channel error 403.',
       async (t) => {
         const client = await t.openChannel();
         const fields = { exchange: '', type: 'direct', passive };
@@ -207,19 +205,29 @@ export const cases: readonly Case[] = [
       );
     },
   ),
-  remove('delete-missing', 'what is not there can be deleted', 'RabbitMQ answers delete-ok.', async (t) => {
-    const client = await t.openChannel();
-    await client.call(1, 'exchange.delete', { exchange: t.name('x') });
-  }),
-  remove('delete-default', 'the default exchange cannot be deleted', 'Channel error 403.', async (t) => {
-    const client = await t.openChannel();
-    await expectRefusal(client, 'exchange.delete', { exchange: '' }, 403, DEFAULT_EXCHANGE);
-  }),
+  remove(
+    'delete-missing',
+    'what is not there can be deleted',
+    'Deleting an exchange that does not exist succeeds: RabbitMQ answers with delete-ok.',
+    async (t) => {
+      const client = await t.openChannel();
+      await client.call(1, 'exchange.delete', { exchange: t.name('x') });
+    },
+  ),
+  remove(
+    'delete-default',
+    'the default exchange cannot be deleted',
+    'The default exchange cannot be deleted: it is the channel error 403.',
+    async (t) => {
+      const client = await t.openChannel();
+      await expectRefusal(client, 'exchange.delete', { exchange: '' }, 403, DEFAULT_EXCHANGE);
+    },
+  ),
   ...['amq.topic', 'amq.never'].map((exchange) =>
     remove(
       `delete-${exchange.replace('.', '-')}`,
       `${exchange} cannot be deleted`,
-      'Exchanges of the broker stay: the channel error 403.',
+      'Exchanges whose names begin with amq. are those of the broker; deleting one, there or not, is the channel error 403.',
       async (t) => {
         const client = await t.openChannel();
         const text = `ACCESS_REFUSED - deletion of system ${t.inVhost('exchange', exchange)} not allowed`;
@@ -244,20 +252,25 @@ export const cases: readonly Case[] = [
       await client.call(1, 'exchange.delete', { exchange, ifUnused: true });
     },
   ),
-  remove('delete-bindings', 'an exchange takes its bindings with it', 'A new one has none.', async (t) => {
-    const client = await t.openChannel();
-    const queue = await t.declareQueue(client);
-    const exchange = await t.declareExchange(client, 'fanout');
-    await client.call(1, 'queue.bind', { queue, exchange });
-    await client.call(1, 'exchange.delete', { exchange });
-    await client.call(1, 'exchange.declare', { exchange, type: 'fanout' });
-    client.publish(1, { exchange, mandatory: true });
-    await client.message(1, 'basic.return');
-  }),
+  remove(
+    'delete-bindings',
+    'an exchange takes its bindings with it',
+    'An exchange that is deleted takes its bindings with it: one of the same name declared later has none.',
+    async (t) => {
+      const client = await t.openChannel();
+      const queue = await t.declareQueue(client);
+      const exchange = await t.declareExchange(client, 'fanout');
+      await client.call(1, 'queue.bind', { queue, exchange });
+      await client.call(1, 'exchange.delete', { exchange });
+      await client.call(1, 'exchange.declare', { exchange, type: 'fanout' });
+      client.publish(1, { exchange, mandatory: true });
+      await client.message(1, 'basic.return');
+    },
+  ),
   remove(
     'auto-delete',
     'an auto-delete exchange goes with its last binding, and not before it had one',
-    'The end of the last binding from it deletes it.',
+    'An auto-delete exchange is deleted when its last binding to something ends, and not as long as it never had one.',
     async (t) => {
       const client = await t.openChannel();
       const queue = await t.declareQueue(client);
@@ -267,33 +280,21 @@ export const cases: readonly Case[] = [
       await client.call(1, 'queue.unbind', { queue, exchange, routingKey: 'a' });
       await client.call(1, 'exchange.declare', { exchange, passive: true });
       await client.call(1, 'queue.unbind', { queue, exchange, routingKey: 'b' });
-      await expectRefusal(
-        client,
-        'exchange.declare',
-        { exchange, passive: true },
-        404,
-        t.noExchange(exchange),
-      );
+      await expectMissing(t, client, exchange);
     },
     ['rabbitmq'],
   ),
   remove(
     'auto-delete-with-queue',
     'an auto-delete exchange goes with the last queue bound to it',
-    'The end of a queue ends its bindings.',
+    'The end of a queue ends its bindings, and with its last binding an auto-delete exchange goes.',
     async (t) => {
       const client = await t.openChannel();
       const queue = await t.declareQueue(client);
       const exchange = await t.declareExchange(client, 'fanout', { autoDelete: true });
       await client.call(1, 'queue.bind', { queue, exchange });
       await client.call(1, 'queue.delete', { queue });
-      await expectRefusal(
-        client,
-        'exchange.declare',
-        { exchange, passive: true },
-        404,
-        t.noExchange(exchange),
-      );
+      await expectMissing(t, client, exchange);
     },
     ['rabbitmq'],
   ),

@@ -60,7 +60,7 @@ export const cases: readonly Case[] = [
     content(
       `no-header-${name}`,
       `a publish must be followed by its content header (${name})`,
-      'Anything else there is the connection error 505.',
+      'Between basic.publish and the last octet of its content nothing else may come on the channel: the connection error 505.',
       async (t) => {
         const client = await t.openChannel();
         client.send(1, 'basic.publish');
@@ -73,7 +73,7 @@ export const cases: readonly Case[] = [
     content(
       `no-body-${name}`,
       `a ${name} may not come where a body is due`,
-      'Anything else there is the connection error 505.',
+      'Between basic.publish and the last octet of its content nothing else may come on the channel: the connection error 505.',
       async (t) => {
         const client = await t.openChannel();
         client.send(1, 'basic.publish');
@@ -87,7 +87,7 @@ export const cases: readonly Case[] = [
     content(
       `no-method-${name}`,
       `a ${name} needs its method`,
-      'It is the connection error 505.',
+      'Content headers and bodies follow a method that brings a content; alone they are the connection error 505.',
       async (t) => {
         const client = await t.openChannel();
         client.frame(type, 1, payload);
@@ -145,7 +145,7 @@ export const cases: readonly Case[] = [
   content(
     'interleaved',
     'contents of several channels may be interleaved',
-    'Frames of a content are in order on their channel only.',
+    'The frames of a content follow each other on their channel only; other channels may come in between.',
     async (t) => {
       const client = await t.openChannel();
       const queue = await t.declareQueue(client);

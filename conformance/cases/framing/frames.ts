@@ -126,11 +126,16 @@ export const cases: readonly Case[] = [
     ),
   ),
   ...STRAYS.map(([name, title, type, channel, payload, code, text]) =>
-    frame(name, `${title} ends the connection`, `It is the connection error ${code}.`, async (t) => {
-      const client = await t.openChannel(SMALL);
-      client.frame(type, channel, Buffer.from(payload, 'latin1'));
-      await expectConnectionClose(client, undefined, code, text);
-    }),
+    frame(
+      name,
+      `${title} ends the connection`,
+      `A frame that is none, or is not where it belongs, is answered: the connection error ${code}.`,
+      async (t) => {
+        const client = await t.openChannel(SMALL);
+        client.frame(type, channel, Buffer.from(payload, 'latin1'));
+        await expectConnectionClose(client, undefined, code, text);
+      },
+    ),
   ),
   ...['channel.open', 'basic.publish', 'queue.declare', 'connection.start-ok'].map((method) =>
     frame(
@@ -195,7 +200,7 @@ export const cases: readonly Case[] = [
     frame(
       `unknown-${what}`,
       `an unknown ${what} drops the connection without an answer`,
-      'RabbitMQ closes TCP on ids that it does not know.',
+      'RabbitMQ closes TCP without a word when a method frame has ids that it does not know.',
       async (t) => {
         const client = await t.openChannel();
         client.frame(FRAME_METHOD, 1, Buffer.from(payload));

@@ -84,7 +84,7 @@ export const cases: readonly Case[] = [
   declare(
     'declare-counts',
     'declare-ok counts what is ready and who consumes',
-    'Unacknowledged messages are not counted.',
+    'declare-ok has the number of messages that are ready, without those that are unacknowledged, and of consumers.',
     async (t) => {
       const client = await t.openChannel();
       const queue = t.name('q');
@@ -98,23 +98,28 @@ export const cases: readonly Case[] = [
       await t.expectCounts(client, queue, { messageCount: 0, consumerCount: 1 });
     },
   ),
-  declare('declare-invents', 'an empty name is replaced', 'It begins with amq.gen-.', async (t) => {
-    const client = await t.openChannel();
-    const { queue = '' } = await client.call(1, 'queue.declare', { exclusive: true });
-    expectMatch('name', queue, /^amq\.gen-[A-Za-z0-9_-]{22}$/);
-    await client.call(1, 'queue.declare', { queue, passive: true });
-    await expectRefusal(
-      client,
-      'queue.declare',
-      { queue, exclusive: true },
-      403,
-      `ACCESS_REFUSED - queue name '${queue}' contains reserved prefix 'amq.*'`,
-    );
-  }),
+  declare(
+    'declare-invents',
+    'an empty name is replaced',
+    'For an empty name the broker invents one: RabbitMQ’s begin with amq.gen-, and nobody may declare such a name.',
+    async (t) => {
+      const client = await t.openChannel();
+      const { queue = '' } = await client.call(1, 'queue.declare', { exclusive: true });
+      expectMatch('name', queue, /^amq\.gen-[A-Za-z0-9_-]{22}$/);
+      await client.call(1, 'queue.declare', { queue, passive: true });
+      await expectRefusal(
+        client,
+        'queue.declare',
+        { queue, exclusive: true },
+        403,
+        `ACCESS_REFUSED - queue name '${queue}' contains reserved prefix 'amq.*'`,
+      );
+    },
+  ),
   declare(
     'declare-line-breaks',
     'line breaks in the name are dropped',
-    'RabbitMQ strips CR and LF from names.',
+    'RabbitMQ strips CR and LF from the names of queues that are declared.',
     async (t) => {
       const client = await t.openChannel();
       const queue = t.name('q');
@@ -135,11 +140,16 @@ export const cases: readonly Case[] = [
     },
     ['rabbitmq'],
   ),
-  optional('arguments-unknown', 'unknown arguments are ignored', 'Nor compared.', async (t) => {
-    const client = await t.openChannel();
-    const queue = await t.declareQueue(client, [['x-none', 'I', -1]]);
-    await client.call(1, 'queue.declare', { queue, exclusive: true, arguments: [['x-other', 'S', 'x']] });
-  }),
+  optional(
+    'arguments-unknown',
+    'unknown arguments are ignored',
+    'RabbitMQ ignores arguments that it does not know, and does not compare them either.',
+    async (t) => {
+      const client = await t.openChannel();
+      const queue = await t.declareQueue(client, [['x-none', 'I', -1]]);
+      await client.call(1, 'queue.declare', { queue, exclusive: true, arguments: [['x-other', 'S', 'x']] });
+    },
+  ),
   ...CHANGES.map(([name, key, change, text]) =>
     declare(
       `declare-other-${name}`,
@@ -191,7 +201,7 @@ export const cases: readonly Case[] = [
   declare(
     'passive-ignores-fields',
     'a passive declaration does not look at the other fields',
-    'With passive set only the name counts.',
+    'With passive set only the name of the queue counts, and neither flags nor arguments are compared.',
     async (t) => {
       const client = await t.openChannel();
       const queue = await t.declareQueue(client);
@@ -203,7 +213,7 @@ export const cases: readonly Case[] = [
     declare(
       `passive-missing-${queue === '' ? 'unnamed' : 'named'}`,
       `a passive declaration of '${queue}' is refused`,
-      'What is not there is the channel error 404.',
+      'A passive declaration of a queue that does not exist is the channel error 404, and an empty name is none.',
       async (t) => {
         const client = await t.openChannel();
         await t.declareQueue(client);
@@ -225,26 +235,31 @@ export const cases: readonly Case[] = [
       await expectRefusal(client, 'queue.declare', missing, 404, t.noQueue('nowhere'));
     },
   ),
-  declare('last-declared', 'an empty name means the queue declared last', 'On its channel.', async (t) => {
-    const client = await t.openChannel();
-    const { queue: name = '' } = await client.call(1, 'queue.declare', { exclusive: true });
-    await client.call(1, 'queue.bind', { exchange: 'amq.direct' });
-    client.publish(1, { exchange: 'amq.direct', routingKey: name });
-    await client.sync();
-    expectEqual('exchange', (await client.get(1, '')).method.exchange, 'amq.direct');
-    await client.call(1, 'basic.consume', { consumerTag: 'c' });
-    await client.call(1, 'basic.cancel', { consumerTag: 'c' });
-    await client.openChannel(2);
-    client.send(2, 'queue.purge');
-    await expectChannelClose(client, 'queue.purge', 404, 'NOT_FOUND - no previously declared queue', 2);
-    await client.call(1, 'queue.delete');
-  }),
+  declare(
+    'last-declared',
+    'an empty name means the queue declared last',
+    'An empty name stands for the queue that was declared last on the channel, in every method that names a queue.',
+    async (t) => {
+      const client = await t.openChannel();
+      const { queue: name = '' } = await client.call(1, 'queue.declare', { exclusive: true });
+      await client.call(1, 'queue.bind', { exchange: 'amq.direct' });
+      client.publish(1, { exchange: 'amq.direct', routingKey: name });
+      await client.sync();
+      expectEqual('exchange', (await client.get(1, '')).method.exchange, 'amq.direct');
+      await client.call(1, 'basic.consume', { consumerTag: 'c' });
+      await client.call(1, 'basic.cancel', { consumerTag: 'c' });
+      await client.openChannel(2);
+      client.send(2, 'queue.purge');
+      await expectChannelClose(client, 'queue.purge', 404, 'NOT_FOUND - no previously declared queue', 2);
+      await client.call(1, 'queue.delete');
+    },
+  ),
   ...['queue.bind', 'queue.unbind', 'queue.purge', 'queue.delete', 'basic.get', 'basic.consume'].map(
     (method) =>
       declare(
         `none-declared-${method.replace('.', '-')}`,
         `${method} without a name needs a queue declared before`,
-        'Otherwise it is the channel error 404.',
+        'An empty name stands for the queue declared last on the channel; where there is none it is the channel error 404.',
         async (t) => {
           const client = await t.openChannel();
           await expectRefusal(client, method, {}, 404, 'NOT_FOUND - no previously declared queue');

@@ -31,21 +31,26 @@ function lockedText(queueInVhost: string): string {
 }
 
 export const cases: readonly Case[] = [
-  bind('bind-once', 'the same binding again is the same', 'However its arguments are ordered.', async (t) => {
-    const client = await t.openChannel();
-    const queue = await t.declareQueue(client);
-    const exchange = await t.declareExchange(client, 'direct');
-    const binding = { queue, exchange, routingKey: 'k' };
-    const a = ['a', 'I', 1] as const;
-    const b = ['b', 'S', 'x'] as const;
-    await client.call(1, 'queue.bind', { ...binding, arguments: [a, b] });
-    await client.call(1, 'queue.bind', { ...binding, arguments: [b, a] });
-    client.publish(1, { exchange, routingKey: 'k', body: '1' });
-    await t.expectReady(client, queue, ['1']);
-    await client.call(1, 'queue.unbind', { ...binding, arguments: [b, a] });
-    client.publish(1, { exchange, routingKey: 'k', body: '2' });
-    await t.expectReady(client, queue, []);
-  }),
+  bind(
+    'bind-once',
+    'the same binding again is the same',
+    'Bindings with the same key and arguments, in whatever order those are written, are one binding.',
+    async (t) => {
+      const client = await t.openChannel();
+      const queue = await t.declareQueue(client);
+      const exchange = await t.declareExchange(client, 'direct');
+      const binding = { queue, exchange, routingKey: 'k' };
+      const a = ['a', 'I', 1] as const;
+      const b = ['b', 'S', 'x'] as const;
+      await client.call(1, 'queue.bind', { ...binding, arguments: [a, b] });
+      await client.call(1, 'queue.bind', { ...binding, arguments: [b, a] });
+      client.publish(1, { exchange, routingKey: 'k', body: '1' });
+      await t.expectReady(client, queue, ['1']);
+      await client.call(1, 'queue.unbind', { ...binding, arguments: [b, a] });
+      client.publish(1, { exchange, routingKey: 'k', body: '2' });
+      await t.expectReady(client, queue, []);
+    },
+  ),
   bind(
     'bind-named-keeps-empty-key',
     'a queue that is named is bound with the empty key it was given',
@@ -62,7 +67,7 @@ export const cases: readonly Case[] = [
     bind(
       `${method.replace('queue.', '')}-default`,
       `${method} refuses the default exchange`,
-      'It is the channel error 403.',
+      'Every queue is bound to the default exchange by its name; binding or unbinding it there is the channel error 403.',
       async (t) => {
         const client = await t.openChannel();
         const queue = await t.declareQueue(client);
@@ -75,7 +80,7 @@ export const cases: readonly Case[] = [
   bind(
     'bind-missing',
     'a binding needs an exchange and a queue, the exchange first',
-    'What is not there is the channel error 404.',
+    'Binding needs both ends: an exchange, looked for first, or a queue that is not there is the channel error 404.',
     async (t) => {
       const client = await t.openChannel();
       const queue = await t.declareQueue(client);
@@ -86,14 +91,19 @@ export const cases: readonly Case[] = [
       await refused({ queue: 'none', exchange: 'amq.direct' }, t.noQueue('none'));
     },
   ),
-  bind('bind-no-wait', 'no-wait says nothing', 'The binding is there all the same.', async (t) => {
-    const client = await t.openChannel();
-    const queue = await t.declareQueue(client);
-    client.send(1, 'queue.bind', { queue, exchange: 'amq.direct', routingKey: queue, noWait: true });
-    client.publish(1, { exchange: 'amq.direct', routingKey: queue, body: 'bound' });
-    await expectSilence(client);
-    await t.expectReady(client, queue, ['bound']);
-  }),
+  bind(
+    'bind-no-wait',
+    'no-wait says nothing',
+    'With no-wait bind-ok does not come, and the binding is made all the same.',
+    async (t) => {
+      const client = await t.openChannel();
+      const queue = await t.declareQueue(client);
+      client.send(1, 'queue.bind', { queue, exchange: 'amq.direct', routingKey: queue, noWait: true });
+      client.publish(1, { exchange: 'amq.direct', routingKey: queue, body: 'bound' });
+      await expectSilence(client);
+      await t.expectReady(client, queue, ['bound']);
+    },
+  ),
   bind(
     'unbind-missing',
     'unbinding succeeds without a binding, a queue or an exchange',
@@ -110,7 +120,7 @@ export const cases: readonly Case[] = [
   purge(
     'purge',
     'a purge drops what is ready and leaves what is unacknowledged',
-    'It is counted.',
+    'A purge drops and counts the messages that are ready, and leaves those that are unacknowledged.',
     async (t) => {
       const client = await t.openChannel();
       const queue = await t.declareQueue(client);
@@ -121,22 +131,32 @@ export const cases: readonly Case[] = [
       await t.expectReady(client, queue, ['1*']);
     },
   ),
-  purge('purge-no-wait', 'no-wait says nothing', 'The queue is empty all the same.', async (t) => {
-    const client = await t.openChannel();
-    const queue = await t.declareQueue(client);
-    await t.publish(client, queue, 3);
-    client.send(1, 'queue.purge', { queue, noWait: true });
-    await expectSilence(client);
-    await t.expectReady(client, queue, []);
-  }),
-  purge('purge-missing', 'what is not there cannot be purged', 'Channel error 404.', async (t) => {
-    const client = await t.openChannel();
-    await expectRefusal(client, 'queue.purge', { queue: 'none' }, 404, t.noQueue('none'));
-  }),
+  purge(
+    'purge-no-wait',
+    'no-wait says nothing',
+    'With no-wait purge-ok does not come, and the queue is empty all the same.',
+    async (t) => {
+      const client = await t.openChannel();
+      const queue = await t.declareQueue(client);
+      await t.publish(client, queue, 3);
+      client.send(1, 'queue.purge', { queue, noWait: true });
+      await expectSilence(client);
+      await t.expectReady(client, queue, []);
+    },
+  ),
+  purge(
+    'purge-missing',
+    'what is not there cannot be purged',
+    'Purging a queue that does not exist is the channel error 404.',
+    async (t) => {
+      const client = await t.openChannel();
+      await expectRefusal(client, 'queue.purge', { queue: 'none' }, 404, t.noQueue('none'));
+    },
+  ),
   remove(
     'delete-missing',
     'what is not there can be deleted',
-    'RabbitMQ answers delete-ok with no messages.',
+    'Deleting a queue that does not exist succeeds: RabbitMQ answers with delete-ok and no messages.',
     async (t) => {
       const client = await t.openChannel();
       const answer = await client.call(1, 'queue.delete', { queue: t.name('q') });
@@ -162,7 +182,7 @@ export const cases: readonly Case[] = [
   remove(
     'delete-if-empty',
     'if-empty spares a queue with messages, if-unused one with consumers',
-    'It is the channel error 406.',
+    'if-empty refuses to delete a queue with messages that are ready, and if-unused one with consumers: 406.',
     async (t) => {
       const client = await t.openChannel();
       const queue = t.name('q');
@@ -185,13 +205,18 @@ export const cases: readonly Case[] = [
       await client.call(1, 'queue.delete', { queue });
     },
   ),
-  remove('delete-no-wait', 'no-wait says nothing', 'The queue is gone all the same.', async (t) => {
-    const client = await t.openChannel();
-    const queue = await t.declareQueue(client);
-    client.send(1, 'queue.delete', { queue, noWait: true });
-    await expectSilence(client);
-    await expectRefusal(client, 'queue.purge', { queue }, 404, t.noQueue(queue));
-  }),
+  remove(
+    'delete-no-wait',
+    'no-wait says nothing',
+    'With no-wait delete-ok does not come, and the queue is gone all the same.',
+    async (t) => {
+      const client = await t.openChannel();
+      const queue = await t.declareQueue(client);
+      client.send(1, 'queue.delete', { queue, noWait: true });
+      await expectSilence(client);
+      await expectRefusal(client, 'queue.purge', { queue }, 404, t.noQueue(queue));
+    },
+  ),
   ...LOCKED.map(([method, fields], i) =>
     exclusive(
       `exclusive-locked-${i + 1}-${method.replace('.', '-')}`,
@@ -209,7 +234,7 @@ export const cases: readonly Case[] = [
   exclusive(
     'exclusive-mismatch',
     'exclusive and shared queues cannot be declared as the other',
-    'It is the channel error 405, not 406.',
+    'Declaring an exclusive queue as shared, or the other way round, is the channel error 405, and not 406.',
     async (t) => {
       const client = await t.openChannel();
       const queue = await t.declareQueue(client);
@@ -224,7 +249,7 @@ export const cases: readonly Case[] = [
   exclusive(
     'exclusive-takes-publishes',
     'an exclusive queue takes what others publish',
-    'Only its use is exclusive.',
+    'An exclusive queue is used by its connection alone, but messages of anybody are routed to it.',
     async (t) => {
       const owner = await t.openChannel();
       const queue = await t.declareQueue(owner);
@@ -237,7 +262,7 @@ export const cases: readonly Case[] = [
   remove(
     'auto-delete',
     'an auto-delete queue goes with its last consumer, and not before it had one',
-    'The end of the last consumer deletes it.',
+    'An auto-delete queue is deleted when its last consumer ends, and not as long as it never had one.',
     async (t) => {
       const client = await t.openChannel();
       const queue = t.name('q');

@@ -54,31 +54,41 @@ const WRONG_MATCHES = [
 ] as const;
 
 export const cases: readonly Case[] = [
-  route('default', 'the default exchange routes to the queue of that name', 'Every queue.', async (t) => {
-    const client = await t.openChannel();
-    const queue = await t.declareQueue(client);
-    client.publish(1, { routingKey: queue, body: 'mine' });
-    client.publish(1, { routingKey: `${queue}x`, body: 'not mine' });
-    await t.expectReady(client, queue, ['mine']);
-  }),
-  route('direct', 'a direct exchange compares whole keys', 'Each octet of them.', async (t) => {
-    const client = await t.openChannel();
-    const exchange = await t.declareExchange(client, 'direct');
-    const keys = ['', 'a', 'A', 'a.b', 'a.*', '#', 'ä', ' a'];
-    const queues: string[] = [];
-    for (const routingKey of keys) {
+  route(
+    'default',
+    'the default exchange routes to the queue of that name',
+    'Every queue is bound to the default exchange by its name, without anybody binding it.',
+    async (t) => {
+      const client = await t.openChannel();
       const queue = await t.declareQueue(client);
-      await client.call(1, 'queue.bind', { queue, exchange, routingKey });
-      queues.push(queue);
-    }
-    for (const routingKey of [...keys, 'a.c', 'aa'])
-      client.publish(1, { exchange, routingKey, body: routingKey });
-    for (const [i, queue] of queues.entries()) await t.expectReady(client, queue, [keys[i]!]);
-  }),
+      client.publish(1, { routingKey: queue, body: 'mine' });
+      client.publish(1, { routingKey: `${queue}x`, body: 'not mine' });
+      await t.expectReady(client, queue, ['mine']);
+    },
+  ),
+  route(
+    'direct',
+    'a direct exchange compares whole keys',
+    'A direct exchange routes to the bindings whose key equals that of the message in every octet; nothing in it is special.',
+    async (t) => {
+      const client = await t.openChannel();
+      const exchange = await t.declareExchange(client, 'direct');
+      const keys = ['', 'a', 'A', 'a.b', 'a.*', '#', 'ä', ' a'];
+      const queues: string[] = [];
+      for (const routingKey of keys) {
+        const queue = await t.declareQueue(client);
+        await client.call(1, 'queue.bind', { queue, exchange, routingKey });
+        queues.push(queue);
+      }
+      for (const routingKey of [...keys, 'a.c', 'aa'])
+        client.publish(1, { exchange, routingKey, body: routingKey });
+      for (const [i, queue] of queues.entries()) await t.expectReady(client, queue, [keys[i]!]);
+    },
+  ),
   route(
     'direct-several',
     'a key may lead to several queues, several keys to one',
-    'A copy each.',
+    'Every queue with a binding that fits gets one copy, and a queue may have several bindings.',
     async (t) => {
       const client = await t.openChannel();
       const exchange = await t.declareExchange(client, 'direct');
@@ -96,14 +106,20 @@ export const cases: readonly Case[] = [
       await t.expectReady(client, one, ['a']);
     },
   ),
-  route('fanout', 'a fanout exchange does not look at keys', 'Every queue gets one copy.', async (t) => {
-    const client = await t.openChannel();
-    const exchange = await t.declareExchange(client, 'fanout');
-    const queue = await t.declareQueue(client);
-    for (const routingKey of ['a', 'b']) await client.call(1, 'queue.bind', { queue, exchange, routingKey });
-    for (const routingKey of ['a', 'c', '']) client.publish(1, { exchange, routingKey, body: routingKey });
-    await t.expectReady(client, queue, ['a', 'c', '']);
-  }),
+  route(
+    'fanout',
+    'a fanout exchange does not look at keys',
+    'A fanout exchange routes to every queue bound to it, one copy each, whatever the keys.',
+    async (t) => {
+      const client = await t.openChannel();
+      const exchange = await t.declareExchange(client, 'fanout');
+      const queue = await t.declareQueue(client);
+      for (const routingKey of ['a', 'b'])
+        await client.call(1, 'queue.bind', { queue, exchange, routingKey });
+      for (const routingKey of ['a', 'c', '']) client.publish(1, { exchange, routingKey, body: routingKey });
+      await t.expectReady(client, queue, ['a', 'c', '']);
+    },
+  ),
   ...HEADERS.map(([name, binding, message, isRouted]) =>
     headers(
       `headers-${name}`,
@@ -123,7 +139,7 @@ export const cases: readonly Case[] = [
     headers(
       `headers-wrong-${name}`,
       `an x-match of another ${name} is refused`,
-      'It is the channel error 406.',
+      'x-match has to be one of four texts; anything else is the channel error 406 when the binding is made.',
       async (t) => {
         const client = await t.openChannel();
         const exchange = await t.declareExchange(client, 'headers');
@@ -160,7 +176,7 @@ export const cases: readonly Case[] = [
   alternate(
     'alternate-missing',
     'an alternate exchange need not exist',
-    'It counts for nothing.',
+    'An alternate exchange that does not exist takes nothing: the message is unroutable as without it.',
     async (t) => {
       const client = await t.openChannel();
       const missing = t.name('missing');
@@ -170,21 +186,26 @@ export const cases: readonly Case[] = [
       expectFields('return', (await client.message(1, 'basic.return')).method, { replyText: 'NO_ROUTE' });
     },
   ),
-  copies('cc-bcc', 'CC and BCC are more routing keys, and BCC is taken out', 'CC stays.', async (t) => {
-    const client = await t.openChannel();
-    const [to = '', cc = '', bcc = ''] = [
-      await t.declareQueue(client),
-      await t.declareQueue(client),
-      await t.declareQueue(client),
-    ];
-    const ccHeader: Table[number] = ['CC', 'A', [['S', cc]]];
-    const table: Table = [['BCC', 'A', [['S', bcc]]], ccHeader];
-    client.publish(1, { routingKey: to, properties: { headers: table }, body: 'm' });
-    await client.sync();
-    for (const queue of [to, cc, bcc]) {
-      await t.expectCounts(client, queue, { messageCount: 1 });
-      const { properties, method } = await client.get(1, queue);
-      expectEqual('headers and key', [properties.headers, method.routingKey], [[ccHeader], to]);
-    }
-  }),
+  copies(
+    'cc-bcc',
+    'CC and BCC are more routing keys, and BCC is taken out',
+    'The headers CC and BCC are more routing keys; RabbitMQ takes BCC out of what it delivers and leaves CC there.',
+    async (t) => {
+      const client = await t.openChannel();
+      const [to = '', cc = '', bcc = ''] = [
+        await t.declareQueue(client),
+        await t.declareQueue(client),
+        await t.declareQueue(client),
+      ];
+      const ccHeader: Table[number] = ['CC', 'A', [['S', cc]]];
+      const table: Table = [['BCC', 'A', [['S', bcc]]], ccHeader];
+      client.publish(1, { routingKey: to, properties: { headers: table }, body: 'm' });
+      await client.sync();
+      for (const queue of [to, cc, bcc]) {
+        await t.expectCounts(client, queue, { messageCount: 1 });
+        const { properties, method } = await client.get(1, queue);
+        expectEqual('headers and key', [properties.headers, method.routingKey], [[ccHeader], to]);
+      }
+    },
+  ),
 ];

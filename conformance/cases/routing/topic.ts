@@ -51,10 +51,7 @@ async function check(t: CaseContext, patterns: readonly string[], keys: readonly
   await client.sync();
   for (const [pattern, queue] of queues) {
     const expected = keys.filter((key) => matches(wordsOf(pattern), wordsOf(key)));
-    const messageCount = await t.readyCount(client, queue, expected.length);
-    for (let i = 0; i < messageCount; i++) client.send(1, 'basic.get', { queue, noAck: true });
-    const found: string[] = [];
-    while (found.length < messageCount) found.push(String((await client.message(1, 'basic.get-ok')).body));
+    const found = await t.takeBodies(client, queue, expected.length);
     expectEqual(`keys that '${pattern}' matches`, found, expected);
   }
 }
@@ -90,7 +87,7 @@ export const cases: readonly Case[] = [
   topic(
     'topic-once',
     'a message that several bindings of a queue match comes once',
-    'A queue gets one copy of a message.',
+    'A queue gets one copy of a message, however many of its bindings match.',
     async (t) => {
       const client = await t.openChannel();
       const queue = await t.declareQueue(client);

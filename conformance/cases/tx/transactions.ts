@@ -24,7 +24,7 @@ export const cases: readonly Case[] = [
     tx(
       `needs-select-${method.replace('tx.', '')}`,
       `${method} needs tx.select`,
-      'On a channel without it is the channel error 406.',
+      'Committing or rolling back on a channel that is not transactional is the channel error 406.',
       async (t) => {
         const client = await t.openChannel();
         client.send(1, method);
@@ -33,19 +33,24 @@ export const cases: readonly Case[] = [
       },
     ),
   ),
-  tx('publish-commit', 'publishes are held back until the commit', 'In their order.', async (t) => {
-    const { client, queue } = await begin(t);
-    await client.call(2, 'tx.select');
-    for (const body of ['1', '2']) client.publish(2, { routingKey: queue, body });
-    await client.sync(2);
-    await t.expectCounts(client, queue, { messageCount: 0 });
-    await client.call(2, 'tx.commit');
-    await t.expectReady(client, queue, ['1', '2']);
-  }),
+  tx(
+    'publish-commit',
+    'publishes are held back until the commit',
+    'Messages published in a transaction go to their queues at the commit, in the order they were published.',
+    async (t) => {
+      const { client, queue } = await begin(t);
+      await client.call(2, 'tx.select');
+      for (const body of ['1', '2']) client.publish(2, { routingKey: queue, body });
+      await client.sync(2);
+      await t.expectCounts(client, queue, { messageCount: 0 });
+      await client.call(2, 'tx.commit');
+      await t.expectReady(client, queue, ['1', '2']);
+    },
+  ),
   tx(
     'publish-rollback',
     'a rollback drops publishes and begins anew',
-    'Nothing of them stays.',
+    'A rollback drops what was published in the transaction, and the next one begins at once.',
     async (t) => {
       const { client, queue } = await begin(t);
       client.publish(2, { routingKey: queue, body: 'dropped' });
@@ -56,46 +61,66 @@ export const cases: readonly Case[] = [
       await t.expectReady(client, queue, ['kept']);
     },
   ),
-  tx('return-at-commit', 'what goes nowhere is returned before commit-ok', 'Not earlier.', async (t) => {
-    const { client } = await begin(t);
-    client.publish(2, { routingKey: t.name('nowhere'), mandatory: true, body: 'back' });
-    await expectSilence(client, 2);
-    client.send(2, 'tx.commit');
-    expectEqual('returned', String((await client.message(2, 'basic.return')).body), 'back');
-    await client.method(2, 'tx.commit-ok');
-  }),
-  tx('publish-error', 'an error of a publish is found at once', 'The channel error 404.', async (t) => {
-    const { client } = await begin(t);
-    client.publish(2, { exchange: 'nowhere' });
-    await expectChannelClose(client, 'basic.publish', 404, t.noExchange('nowhere'), 2);
-  }),
-  tx('settle-commit', 'settlements are held back until the commit', 'All three of them.', async (t) => {
-    const { client, queue } = await begin(t);
-    await t.publish(client, queue, 3);
-    for (let i = 0; i < 3; i++) await client.get(2, queue, false);
-    client.send(2, 'basic.ack', { deliveryTag: 1 });
-    client.send(2, 'basic.nack', { deliveryTag: 2, requeue: true });
-    client.send(2, 'basic.reject', { deliveryTag: 3, requeue: false });
-    await client.sync(2);
-    await t.expectCounts(client, queue, { messageCount: 0 });
-    await client.call(2, 'tx.commit');
-    await t.expectReady(client, queue, ['2*']);
-  }),
-  tx('settle-unknown', 'a delivery tag is looked at when it is settled', 'Not at the commit.', async (t) => {
-    const { client, queue } = await begin(t);
-    await t.publish(client, queue, 1);
-    await client.get(2, queue, false);
-    client.send(2, 'basic.ack', { deliveryTag: 1 });
-    client.send(2, 'basic.ack', { deliveryTag: 1 });
-    const text = 'PRECONDITION_FAILED - unknown delivery tag 1';
-    await expectChannelClose(client, 'basic.ack', 406, text, 2);
-    // The end of the channel is a rollback.
-    await t.expectReady(client, queue, ['1*']);
-  }),
+  tx(
+    'return-at-commit',
+    'what goes nowhere is returned before commit-ok',
+    'A mandatory message that goes nowhere is returned when the transaction is committed, before commit-ok.',
+    async (t) => {
+      const { client } = await begin(t);
+      client.publish(2, { routingKey: t.name('nowhere'), mandatory: true, body: 'back' });
+      await expectSilence(client, 2);
+      client.send(2, 'tx.commit');
+      expectEqual('returned', String((await client.message(2, 'basic.return')).body), 'back');
+      await client.method(2, 'tx.commit-ok');
+    },
+  ),
+  tx(
+    'publish-error',
+    'an error of a publish is found at once',
+    'What is wrong with a publish in a transaction is found at once, and not at the commit: the channel error 404.',
+    async (t) => {
+      const { client } = await begin(t);
+      client.publish(2, { exchange: 'nowhere' });
+      await expectChannelClose(client, 'basic.publish', 404, t.noExchange('nowhere'), 2);
+    },
+  ),
+  tx(
+    'settle-commit',
+    'settlements are held back until the commit',
+    'Acknowledging, requeueing and rejecting in a transaction take effect at its commit.',
+    async (t) => {
+      const { client, queue } = await begin(t);
+      await t.publish(client, queue, 3);
+      for (let i = 0; i < 3; i++) await client.get(2, queue, false);
+      client.send(2, 'basic.ack', { deliveryTag: 1 });
+      client.send(2, 'basic.nack', { deliveryTag: 2, requeue: true });
+      client.send(2, 'basic.reject', { deliveryTag: 3, requeue: false });
+      await client.sync(2);
+      await t.expectCounts(client, queue, { messageCount: 0 });
+      await client.call(2, 'tx.commit');
+      await t.expectReady(client, queue, ['2*']);
+    },
+  ),
+  tx(
+    'settle-unknown',
+    'a delivery tag is looked at when it is settled',
+    'Delivery tags are checked when they are settled, not at the commit: one that is not out is the channel error 406.',
+    async (t) => {
+      const { client, queue } = await begin(t);
+      await t.publish(client, queue, 1);
+      await client.get(2, queue, false);
+      client.send(2, 'basic.ack', { deliveryTag: 1 });
+      client.send(2, 'basic.ack', { deliveryTag: 1 });
+      const text = 'PRECONDITION_FAILED - unknown delivery tag 1';
+      await expectChannelClose(client, 'basic.ack', 406, text, 2);
+      // The end of the channel is a rollback.
+      await t.expectReady(client, queue, ['1*']);
+    },
+  ),
   tx(
     'settle-rollback',
     'a rollback makes what was acknowledged outstanding again',
-    'It is not delivered again, and may be settled once more.',
+    'A rollback makes what was settled in the transaction unacknowledged again: not redelivered, and to be settled anew.',
     async (t) => {
       const { client, queue } = await begin(t);
       await t.publish(client, queue, 2);
@@ -112,7 +137,7 @@ export const cases: readonly Case[] = [
   tx(
     'prefetch',
     'what is acknowledged but not committed counts for the prefetch',
-    'Until then.',
+    'What is acknowledged in a transaction counts as unacknowledged for the prefetch until the commit.',
     async (t) => {
       const { client, queue } = await begin(t);
       await t.publish(client, queue, 2);
@@ -120,8 +145,7 @@ export const cases: readonly Case[] = [
       await client.call(2, 'basic.consume', { queue });
       await client.delivery(2);
       client.send(2, 'basic.ack', { deliveryTag: 1 });
-      await t.counts(client, queue);
-      await expectSilence(client, 2);
+      await t.expectNothingFrom(client, queue, 2);
       await client.call(2, 'tx.commit');
       await t.expectDeliveries(client, ['2'], 2);
     },
@@ -129,7 +153,7 @@ export const cases: readonly Case[] = [
   tx(
     'partial',
     'a commit of which a queue rejects a part is not complete',
-    'A full queue with reject-publish makes it the channel error 406; the rest is done.',
+    'When a full queue with reject-publish rejects a part of a commit it is the channel error 406; the rest is done.',
     async (t) => {
       const { client, queue } = await begin(t);
       const full = await t.declareQueue(client, [
@@ -144,21 +168,31 @@ export const cases: readonly Case[] = [
     },
     ['rabbitmq'],
   ),
-  tx('queue-gone', 'a commit survives the end of a queue', 'The message goes nowhere.', async (t) => {
-    const { client, queue } = await begin(t);
-    client.publish(2, { routingKey: queue });
-    await client.sync(2);
-    await client.call(1, 'queue.delete', { queue });
-    await client.call(2, 'tx.commit');
-  }),
-  tx('connection-error', 'a transaction ends with its connection', 'Nothing of it is done.', async (t) => {
-    const { client } = await begin(t);
-    const watcher = await t.openChannel();
-    const queue = t.name('shared');
-    await watcher.call(1, 'queue.declare', { queue });
-    client.publish(2, { routingKey: queue });
-    client.publish(2, { routingKey: queue, immediate: true });
-    expectFields('close', await client.method(0, 'connection.close'), { replyCode: 540 });
-    await t.expectCounts(watcher, queue, { messageCount: 0 });
-  }),
+  tx(
+    'queue-gone',
+    'a commit survives the end of a queue',
+    'A message whose queue is deleted before the commit goes nowhere, and the commit succeeds.',
+    async (t) => {
+      const { client, queue } = await begin(t);
+      client.publish(2, { routingKey: queue });
+      await client.sync(2);
+      await client.call(1, 'queue.delete', { queue });
+      await client.call(2, 'tx.commit');
+    },
+  ),
+  tx(
+    'connection-error',
+    'a transaction ends with its connection',
+    'A transaction that was not committed when its connection ends is rolled back: nothing in it is done.',
+    async (t) => {
+      const { client } = await begin(t);
+      const watcher = await t.openChannel();
+      const queue = t.name('shared');
+      await watcher.call(1, 'queue.declare', { queue });
+      client.publish(2, { routingKey: queue });
+      client.publish(2, { routingKey: queue, immediate: true });
+      expectFields('close', await client.method(0, 'connection.close'), { replyCode: 540 });
+      await t.expectCounts(watcher, queue, { messageCount: 0 });
+    },
+  ),
 ];

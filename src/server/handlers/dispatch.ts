@@ -50,10 +50,13 @@ function dispatch(channel: Channel, method: ClientMethod): void {
     case MethodId.ChannelFlow:
       return channelClass.flow(channel, method);
     case MethodId.ChannelFlowOk:
-      return;
+      // No channel.flow is ever sent that it could answer.
+      throw commandInvalid('unimplemented method');
     case MethodId.ChannelClose:
       return channel.context.closeChannel(channel, true);
     case MethodId.ChannelCloseOk:
+      // Nobody asked: RabbitMQ does not know the method on a channel that is open.
+      if (channel.phase !== ChannelPhase.Closing) throw commandInvalid('unimplemented method');
       return channel.context.closeChannel(channel, false);
     case MethodId.AccessRequest:
       return channelClass.accessRequest(channel);
