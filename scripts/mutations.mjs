@@ -1,0 +1,186 @@
+/**
+ * Small faults, one at a time: a name, and the change to the source that makes it. `scripts/conformance-mutations.mjs`
+ * judges a broker with each of them; the conformance suite has to notice.
+ */
+export const MUTATIONS = [
+  {
+    name: 'delivery tags begin at 2',
+    file: 'server/deliveries.ts',
+    from: 'nextTag = 1;',
+    to: 'nextTag = 2;',
+  },
+  {
+    name: 'what is requeued goes to the tail',
+    file: 'queues/queue-index.ts',
+    from: 'this.returned.add(position, sequence);',
+    to: 'this.push(position);',
+  },
+  {
+    name: 'a redelivery is not flagged',
+    file: 'queues/queue-index.ts',
+    from: 'this.lastRedelivered = true;',
+    to: 'this.lastRedelivered = false;',
+  },
+  {
+    name: 'an unknown queue is answered with 405',
+    file: 'broker/virtual-host.ts',
+    from: "if (queue === undefined) throw notFound(`no queue '${name}' in vhost '${this.name}'`);",
+    to: 'if (queue === undefined) throw this.locked(name);',
+  },
+  {
+    name: 'errors of a channel name no method',
+    file: 'server/channel.ts',
+    from: 'this.currentMethod = method;\n    if (method === MethodId.BasicPublish) {',
+    to: 'this.currentMethod = 0;\n    if (method === MethodId.BasicPublish) {',
+  },
+  {
+    name: "a topic's # stands for one word only",
+    file: 'exchanges/topic.ts',
+    from: 'if (hash.hasChildren) this.#swallowing.push(hash);',
+    to: '',
+  },
+  {
+    name: "a topic's * stands for no word too",
+    file: 'exchanges/topic.ts',
+    from: '    const { hash } = node;',
+    to: '    if (node.star !== undefined) collect(node.star, into);\n    const { hash } = node;',
+  },
+  {
+    name: 'a fanout exchange looks at the routing key',
+    file: 'exchanges/fanout.ts',
+    from: 'match(_message: RoutedMessage, into: Set<D>): void {',
+    to: "match(_message: RoutedMessage, into: Set<D>): void {\n    if (_message.routingKey !== '') return;",
+  },
+  {
+    name: 'x-match any wants all headers',
+    file: 'exchanges/headers.ts',
+    from: "['any', { isAll: false, withX: false }],",
+    to: "['any', { isAll: true, withX: false }],",
+  },
+  {
+    name: 'a prefetch of n lets n + 1 out',
+    file: 'server/deliveries.ts',
+    from: 'this.unackedCount >= this.prefetch)',
+    to: 'this.unackedCount > this.prefetch)',
+  },
+  {
+    name: 'a global prefetch limits nothing',
+    file: 'server/handlers/basic.ts',
+    from: 'channel.deliveries.globalPrefetch = method.prefetchCount;',
+    to: 'channel.deliveries.globalPrefetch = 0;',
+  },
+  {
+    name: 'nack with multiple rejects one message',
+    file: 'server/handlers/basic.ts',
+    from: '        method.multiple,\n        method.requeue',
+    to: '        false,\n        method.requeue',
+  },
+  {
+    name: 'get-ok counts the message that it brings',
+    file: 'server/handlers/basic.ts',
+    from: 'lastRedelivered, exchange, routingKey, ready);',
+    to: 'lastRedelivered, exchange, routingKey, ready + 1);',
+  },
+  {
+    name: 'a consumer tag may be used twice',
+    file: 'server/handlers/basic.ts',
+    from: 'if (channel.consumers.has(tag)) throw',
+    to: 'if (channel.consumers.has(`${tag}!`)) throw',
+  },
+  {
+    name: 'nobody is told that a consumer was cancelled',
+    file: 'server/handlers/basic.ts',
+    from: 'if (!channel.context.takesCancel) return;',
+    to: 'if (channel.context.takesCancel) return;',
+  },
+  {
+    name: 'a mandatory message that is not routed is dropped',
+    file: 'server/publish-target.ts',
+    from: 'return isReply ? this.areRepliesReturned : route.length === 0;',
+    to: 'return isReply ? this.areRepliesReturned : false;',
+  },
+  {
+    name: 'rejected publishes are confirmed',
+    file: 'server/channel.ts',
+    from: 'else this.confirms.reject();',
+    to: 'else this.confirms.accept(0);',
+  },
+  {
+    name: 'tx.rollback publishes',
+    file: 'server/transaction.ts',
+    from: 'for (const { position } of this.publishes) letGo(log, position);',
+    to: 'this.commit(channel);',
+  },
+  {
+    name: 'the longer time to live counts',
+    file: 'queues/message-expiry.ts',
+    from: 'return Math.min(ownMs, publishedMs + this.ttlAt(publishedMs));',
+    to: 'return Math.max(ownMs, publishedMs + this.ttlAt(publishedMs));',
+  },
+  {
+    name: 'a length limit leaves one message more',
+    file: 'queues/length-limit.ts',
+    from: 'return length > this.maxLength ||',
+    to: 'return length > this.maxLength + 1 ||',
+  },
+  {
+    name: 'the lowest priority goes first among those above the limit',
+    file: 'queues/priority-index.ts',
+    from: 'this.level(Math.min(priority, this.highest)).push(position);',
+    to: 'this.level(priority > this.highest ? 0 : priority).push(position);',
+  },
+  {
+    name: 'a second death of the same kind is not counted',
+    file: 'broker/death-headers.ts',
+    from: 'return [countedAgain(known), ',
+    to: 'return [known, ',
+  },
+  {
+    name: 'an exclusive queue is open to every connection',
+    file: 'broker/virtual-host.ts',
+    from: 'queue.exclusiveOwner !== undefined && queue.exclusiveOwner !== user) throw',
+    to: 'queue.exclusiveOwner !== undefined && user === undefined) throw',
+  },
+  {
+    name: 'an auto-delete queue stays',
+    file: 'broker/virtual-host.ts',
+    from: 'if (queue.autoDelete) this.deleteQueue(queue);',
+    to: '',
+  },
+  {
+    name: 'if-unused deletes an exchange in use',
+    file: 'server/handlers/exchange.ts',
+    from: 'method.ifUnused && exchange.bindingCount > 0',
+    to: 'method.ifUnused && exchange.bindingCount > 1000',
+  },
+  {
+    name: 'the one active consumer is the latest',
+    file: 'queues/single-active.ts',
+    from: 'if (this.active === undefined) this.active = consumer;\n    else this.findHeir();',
+    to: 'this.active = consumer;',
+  },
+  {
+    name: 'a consumer of a lower priority goes first',
+    file: 'queues/consumer-list.ts',
+    from: 'b.priority - a.priority',
+    to: 'a.priority - b.priority',
+  },
+  {
+    name: 'permissions to write are not looked at',
+    file: 'server/publish-target.ts',
+    from: "authorize(this.context, 'write', 'exchange', this.exchangeName);",
+    to: '',
+  },
+  {
+    name: 'heartbeats are not sent',
+    file: 'server/heartbeat.ts',
+    from: 'this.transport.writeBytes(HEARTBEAT_FRAME);',
+    to: '',
+  },
+  {
+    name: 'BCC stays in the message',
+    file: 'server/publish-properties.ts',
+    from: "byKey.delete('BCC');",
+    to: '',
+  },
+];
