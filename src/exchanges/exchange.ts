@@ -77,6 +77,10 @@ export class Exchange<D extends Destination> {
     return true;
   }
 
+  hasBinding(destination: D, bindingKey: string, args: FieldTable): boolean {
+    return this.#bindings.get(destination)?.has(identityOf(bindingKey, args)) === true;
+  }
+
   /** @returns false when there was no such binding, which is no error (AMQP 0-9-1 as RabbitMQ implements it) */
   unbind(destination: D, bindingKey: string, args: FieldTable): boolean {
     const byIdentity = this.#bindings.get(destination);

@@ -88,7 +88,9 @@ export function unbind(channel: Channel, method: QueueUnbind): void {
   const { queueName, exchangeName, routingKey } = checkNames(channel, method);
   const { virtualHost, owner } = channel.context;
   const source = virtualHost.exchanges.get(exchangeName);
-  if (source !== undefined && virtualHost.queues.has(queueName)) {
+  const bound = virtualHost.queues.get(queueName);
+  // RabbitMQ asks whose queue it is only when there is a binding to remove (rabbit_binding, remove).
+  if (source !== undefined && bound !== undefined && source.hasBinding(bound, routingKey, method.arguments)) {
     virtualHost.unbind(source, virtualHost.queueFor(queueName, owner), routingKey, method.arguments);
   }
   channel.writer.reset();
