@@ -25,7 +25,7 @@ import type { Channel } from '../channel.js';
 import { ChannelConsumer, DeliveryOwner, Settlement } from '../deliveries.js';
 import { startReplyConsumer, stopReplyConsumer } from '../reply-to.js';
 import { REPLY_TO_NAME } from '../reply-to-names.js';
-import { settle } from '../settle.js';
+import { giveBackAll, settle } from '../settle.js';
 import { lookUp } from './queue.js';
 
 export function qos(channel: Channel, method: BasicQos): void {
@@ -199,8 +199,7 @@ export function settleDeliveries(channel: Channel, method: BasicAck | BasicRejec
 
 export function recover(channel: Channel, requeue: boolean, isAnswered: boolean): void {
   if (!requeue) throw new AmqpError(ReplyCode.NotImplemented, 'requeue=false');
-  channel.deliveries.settle(0, true, Settlement.Requeue);
-  if (channel.deliveries.globalPrefetch !== 0) channel.wakeConsumers();
+  giveBackAll(channel);
   if (!isAnswered) return;
   channel.writer.reset();
   encodeBasicRecoverOk(channel.writer);
