@@ -70,10 +70,9 @@ export class ChannelConsumer extends DeliveryOwner implements Consumer {
   }
 
   canTake(): boolean {
-    if (!this.noAck) {
-      if (this.prefetch !== 0 && this.unackedCount >= this.prefetch) return false;
-      if (this.deliveries.isGlobalPrefetchReached && this.queue.supportsGlobalPrefetch) return false;
-    }
+    if (!this.noAck && this.prefetch !== 0 && this.unackedCount >= this.prefetch) return false;
+    // It holds back those too that add nothing to it (rabbit_limiter, can_send).
+    if (this.deliveries.isGlobalPrefetchReached && this.queue.supportsGlobalPrefetch) return false;
     return !this.deliveries.transport.isCongested;
   }
 
