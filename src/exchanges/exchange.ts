@@ -58,6 +58,11 @@ export class Exchange<D extends Destination> {
     for (const byIdentity of this.#bindings.values()) yield* byIdentity.values();
   }
 
+  /** @throws AmqpError 406 when the exchange's type does not accept the binding */
+  checkBinding(destination: D, bindingKey: string, args: FieldTable): void {
+    this.matcher.validateBinding(bindingKey, args, destination);
+  }
+
   /**
    * Binds a destination. Arguments in another order are the same binding; other arguments are another binding.
    *

@@ -77,6 +77,9 @@ export function bind(channel: Channel, method: QueueBind): void {
   const { queueName, exchangeName, routingKey } = checkNames(channel, method);
   const { virtualHost, owner } = channel.context;
   const source = virtualHost.exchangeNamed(exchangeName);
+  const bound = virtualHost.queues.get(queueName);
+  // RabbitMQ looks at the binding before it asks whose queue it is (rabbit_binding, add).
+  if (bound !== undefined) source.checkBinding(bound, routingKey, method.arguments);
   virtualHost.bind(source, virtualHost.queueFor(queueName, owner), routingKey, method.arguments);
   if (method.noWait) return;
   channel.writer.reset();
