@@ -154,6 +154,7 @@ export class Channel implements FrameSink {
   /** Consumers that were passed over try again: a limit they share was relaxed. */
   wakeConsumers(): void {
     for (const consumer of this.consumers.values()) consumer.wake();
+    this.replyTo?.consumer.wake();
   }
 
   /** Sends what `writer` holds as a method frame. */

@@ -15,8 +15,15 @@ export interface ReplyConsumer {
   readonly consumer: ChannelConsumer;
 }
 
+/** Replies are no deliveries of a queue: no prefetch holds them back. */
+class CountedConsumer extends ChannelConsumer {
+  override canTake(): boolean {
+    return !this.deliveries.transport.isCongested;
+  }
+}
+
 /** A reply consumer before 4.2: it uses up no delivery tags. */
-class UncountedConsumer extends ChannelConsumer {
+class UncountedConsumer extends CountedConsumer {
   override deliver(position: number, _sequence: number, redelivered: boolean): void {
     this.deliveries.deliverUncounted(this, position, redelivered);
   }
@@ -29,10 +36,10 @@ export function startReplyConsumer(channel: Channel, tag: string, noAck: boolean
   const { broker, virtualHost } = channel.context;
   const queue = virtualHost.addReplyQueue(broker.generateName(REPLY_TO_PREFIX));
   const options = { tag, queue, noAck, isExclusive: false, priority: 0, prefetch: 0 };
-  const Consumer = broker.generation.numbersReplies ? ChannelConsumer : UncountedConsumer;
+  const Consumer = broker.generation.numbersReplies ? CountedConsumer : UncountedConsumer;
   const consumer = new Consumer(options, channel.deliveries, () => {});
+  // It is none of the consumers of the channel: another of them may have its tag (rabbit_channel, reply_consumer).
   channel.replyTo = { queue, consumer };
-  channel.consumers.set(tag, consumer);
   queue.subscribe(consumer);
 }
 
@@ -41,6 +48,5 @@ export function stopReplyConsumer(channel: Channel): void {
   const { replyTo } = channel;
   if (replyTo === undefined) return;
   channel.replyTo = undefined;
-  channel.consumers.delete(replyTo.consumer.tag);
   channel.context.virtualHost.deleteReplyQueue(replyTo.queue);
 }

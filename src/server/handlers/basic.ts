@@ -136,7 +136,7 @@ function onCancelledByQueue(channel: Channel, consumer: ChannelConsumer): void {
 
 export function cancel(channel: Channel, tag: string, isAnswered: boolean): void {
   const consumer = channel.consumers.get(tag);
-  if (consumer !== undefined && consumer === channel.replyTo?.consumer) {
+  if (channel.replyTo?.consumer.tag === tag) {
     stopReplyConsumer(channel);
   } else if (consumer !== undefined) {
     channel.consumers.delete(tag);
