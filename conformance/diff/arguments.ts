@@ -27,7 +27,6 @@ function wrong(dice: Dice, key: string): TableEntry {
     [key, 'S', 'wrong'],
     [key, 'S', ''],
     [key, 'I', -1],
-    [key, 'I', 0],
     [key, 't', true],
     [key, 'd', 1.5],
     [key, 'l', 999_999_999_999],
@@ -41,11 +40,18 @@ function integer(dice: Dice, key: string, value: number): TableEntry {
   return [key, dice.pick(INTEGER_TAGS), value];
 }
 
+interface QueueSurroundings {
+  readonly exchanges: readonly string[];
+  readonly graves: readonly string[];
+  readonly isDeadly: boolean;
+  /** There are times to live of zero, and neither limits nor priorities. */
+  readonly expiresAtOnce: boolean;
+}
+
 export function queueArguments(
   dice: Dice,
   queue: string,
-  exchanges: readonly string[],
-  graves: readonly string[],
+  { exchanges, graves, isDeadly, expiresAtOnce }: QueueSurroundings,
 ): Table {
   const deadLetter: MakeEntries = () => {
     // Mostly a grave of its own, so that dead letters of several queues do not meet.
@@ -61,11 +67,14 @@ export function queueArguments(
       ? [exchange]
       : [exchange, ['x-dead-letter-routing-key', 'S', dice.pick(['k1', 'a.b', queue])]];
   };
-  const limit: MakeEntries = () => [integer(dice, 'x-max-length', dice.below(4))];
+  const limit: MakeEntries = () => (expiresAtOnce ? [] : [integer(dice, 'x-max-length', dice.below(4))]);
   const overflow: MakeEntries = () => [
-    integer(dice, 'x-max-length', dice.below(4)),
+    ...limit(),
     ['x-overflow', 'S', dice.pick(['drop-head', 'reject-publish', 'reject-publish-dlx'])],
   ];
+  // Dead letters of dead letters now and then.
+  if (graves.includes(queue) && !dice.oneIn(6)) return dice.oneIn(2) ? [] : [...limit()];
+  if (isDeadly && !dice.oneIn(4)) return deadlyArguments(dice, [...deadLetter()], expiresAtOnce);
   if (dice.oneIn(4)) return [];
   return someOf(
     dice,
@@ -78,10 +87,12 @@ export function queueArguments(
       limit,
       overflow,
       overflow,
-      () => [integer(dice, 'x-max-length-bytes', dice.below(8))],
-      () => [integer(dice, 'x-max-priority', dice.below(6))],
+      () => (expiresAtOnce ? [] : [integer(dice, 'x-max-length-bytes', dice.below(8))]),
+      () => (!expiresAtOnce ? [integer(dice, 'x-max-priority', dice.below(6))] : []),
       () => [['x-single-active-consumer', 't', !dice.oneIn(4)]],
-      () => [dice.oneIn(3) ? integer(dice, 'x-message-ttl', 0) : ['x-message-ttl', 'I', LONG_MS]],
+      () => [
+        expiresAtOnce && dice.oneIn(3) ? integer(dice, 'x-message-ttl', 0) : ['x-message-ttl', 'I', LONG_MS],
+      ],
       () => [['x-expires', dice.pick(['I', 'l']), LONG_MS]],
       () => [['x-queue-mode', 'S', dice.pick(['lazy', 'default'])]],
       () => [['x-queue-type', 'S', 'classic']],
@@ -90,6 +101,16 @@ export function queueArguments(
     ],
     3,
   );
+}
+
+function deadlyArguments(dice: Dice, entries: TableEntry[], expiresAtOnce: boolean): Table {
+  if (expiresAtOnce && dice.oneIn(3)) entries.push(integer(dice, 'x-message-ttl', 0));
+  if (!expiresAtOnce && !dice.oneIn(3)) entries.push(integer(dice, 'x-max-length', dice.below(4)));
+  if (dice.oneIn(3)) {
+    entries.push(['x-overflow', 'S', dice.pick(['drop-head', 'reject-publish', 'reject-publish-dlx'])]);
+  }
+  if (!expiresAtOnce && dice.oneIn(2)) entries.push(integer(dice, 'x-max-priority', 1 + dice.below(5)));
+  return entries;
 }
 
 export function exchangeArguments(dice: Dice, exchanges: readonly string[]): Table {
@@ -134,13 +155,15 @@ export function consumerArguments(dice: Dice): Table {
 }
 
 /** @param keys where CC and BCC may lead */
-export function messageProperties(dice: Dice, keys: readonly string[]): Properties {
+export function messageProperties(dice: Dice, keys: readonly string[], mayExpireAtOnce: boolean): Properties {
   const properties: Properties = {};
   if (dice.oneIn(2)) return properties;
   if (dice.oneIn(3)) properties.deliveryMode = 1 + dice.below(2);
   if (dice.oneIn(4)) properties.priority = dice.below(8);
   if (dice.oneIn(3)) properties.headers = headers(dice, keys);
-  if (dice.oneIn(10)) properties.expiration = dice.pick(['0', String(LONG_MS)]);
+  if (dice.oneIn(10)) {
+    properties.expiration = mayExpireAtOnce && dice.oneIn(2) ? '0' : String(LONG_MS);
+  }
   if (dice.oneIn(6)) properties.contentType = 'text/plain';
   if (dice.oneIn(8)) properties.contentEncoding = 'utf-8';
   if (dice.oneIn(8)) properties.correlationId = 'corr';

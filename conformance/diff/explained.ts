@@ -83,7 +83,32 @@ export const EXPLANATIONS: readonly Explanation[] = [
     ends: (_group, left, right) =>
       closesOf(left, right).some(({ replyText }) => replyText!.includes('{delivery_mode_unknown,')),
   },
+  {
+    name: 'delivered-to-closing-channel',
+    because:
+      'a channel of RabbitMQ tells its queues one by one that it ends, and may get deliveries meanwhile',
+    ends: (_group, left, right) => {
+      const slots = differingSlots(left, right);
+      const channels = slots.flatMap((slot) => /^([AB]\d) deliver(?:ies|y) /.exec(slot)?.[1] ?? []);
+      const places = [...new Set(channels)];
+      const isOther = (slot: string): boolean =>
+        slot !== 'counts' && !places.some((place) => slot.startsWith(`${place} deliver`));
+      return (
+        places.length > 0 && !slots.some(isOther) && places.every((place) => hasEnded(place, left, right))
+      );
+    },
+  },
 ];
+
+/** Whether a channel, or its connection, was closed on both brokers. */
+function hasEnded(place: string, ...observations: readonly Observation[]): boolean {
+  const closes = /^(?:channel\.close(?:-ok)?|connection\.close(?:-ok)?)$/;
+  return observations.every((observation) =>
+    [place, `${place[0]}0`].some(
+      (at) => observation.get(`${at} replies`)?.some(({ name }) => closes.test(name)) === true,
+    ),
+  );
+}
 
 /** What was said about a difference. */
 export interface Judgement {

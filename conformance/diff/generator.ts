@@ -1,27 +1,19 @@
 /** Makes the sequences: random operations, most of them legal, from a seed alone. */
 import type { Publish } from '../wire/raw-client.js';
-import type { Properties, Table } from '../wire/raw-codec.js';
-import type { Fields } from '../wire/raw-methods.js';
-import {
-  bindingArguments,
-  consumerArguments,
-  exchangeArguments,
-  messageProperties,
-  queueArguments,
-} from './arguments.js';
+import { call, carbonCopies, withArguments } from './acts.js';
+import { consumerArguments, messageProperties } from './arguments.js';
 import { type ChannelPlan, newPlans } from './channel-plan.js';
+import { Declarations, EXCHANGES, GRAVES, KEYS, QUEUES } from './declarations.js';
 import { Dice } from './dice.js';
 import { illegalActs } from './illegal.js';
 import type { Act, Operation } from './operation.js';
 import { type Route, Topology } from './topology.js';
 
-export const QUEUES = ['~q1', '~q2', '~q3'] as const;
-/** Where most dead letters go. */
-export const GRAVES = ['~d1', '~d2'] as const;
-export const EXCHANGES = ['~x1', '~x2', '~x3', '~x4'] as const;
-export const KEYS = ['k1', 'a.b', 'a.b.c', 'a', ''] as const;
-const BINDING_KEYS = [...KEYS, '#', '*', 'a.*', 'a.#', '*.b.#'] as const;
-const TYPES = ['direct', 'fanout', 'topic', 'headers'] as const;
+const REPLY_TO = 'amq.rabbitmq.reply-to';
+
+/** What a sequence has more of. */
+const PROFILES = ['all', 'deaths', 'consumers', 'modes'] as const;
+type Profile = (typeof PROFILES)[number];
 
 /** A maker returns nothing when its operation would be a matter of luck now. */
 type Maker = (plan: ChannelPlan) => readonly Act[] | undefined;
@@ -33,39 +25,51 @@ export function generateSequence(seed: number, stepCount: number): readonly Oper
 class Generator {
   private readonly dice: Dice;
   private readonly topology = new Topology();
+  private readonly profile: Profile;
   private readonly plans: readonly ChannelPlan[];
   private readonly working: readonly (readonly [number, Maker])[];
-  private readonly declared = new Map<string, Act>();
+  private readonly declarations: Declarations;
   private tagCount = 0;
   private messageCount = 0;
-  private madeUpCount = 0;
   private readonly stepCount: number;
 
   constructor(seed: number, stepCount: number) {
     this.dice = new Dice(seed);
     this.stepCount = stepCount;
     this.plans = newPlans();
-    this.working = [
-      [2, () => this.declareExchange(this.dice.pick(EXCHANGES))],
-      [4, () => this.declareQueue(this.queueToDeclare())],
-      [4, () => this.bindQueue(this.oneOf(EXCHANGES))],
-      [1, () => this.bindExchange()],
-      [34, (plan) => this.publish(plan)],
-      [12, (plan) => this.consume(plan)],
-      [26, (plan) => this.settle(plan)],
+    this.profile = this.dice.pick(PROFILES);
+    this.declarations = new Declarations(
+      this.dice,
+      this.topology,
+      this.profile === 'deaths' || this.profile === 'modes',
+    );
+    const declarations = this.declarations;
+    const weights: readonly (readonly [number, Maker, Profile?])[] = [
+      [2, () => declarations.declareExchange(this.dice.pick(EXCHANGES))],
+      [4, () => declarations.declareQueue(declarations.queueToDeclare())],
+      [4, () => declarations.bindQueue(declarations.oneOf(EXCHANGES))],
+      [1, () => declarations.bindExchange()],
+      [34, (plan) => this.publish(plan), 'deaths'],
+      [12, (plan) => this.consume(plan), 'consumers'],
+      [26, (plan) => this.settle(plan), 'consumers'],
       [10, (plan) => this.get(plan)],
       [4, (plan) => this.cancel(plan)],
-      [4, (plan) => this.qos(plan)],
+      [4, (plan) => this.qos(plan), 'consumers'],
       [4, (plan) => this.recover(plan)],
-      [3, (plan) => this.select(plan)],
-      [6, (plan) => this.endTx(plan)],
-      [2, () => this.unbind()],
-      [3, () => this.purgeOrDelete()],
-      [2, () => this.look()],
+      [3, (plan) => this.select(plan), 'modes'],
+      [6, (plan) => this.endTx(plan), 'modes'],
+      [2, (plan) => this.reply(plan)],
+      [2, () => declarations.unbind()],
+      [3, () => declarations.purgeOrDelete()],
+      [2, () => declarations.look()],
       [2, (plan) => this.closeChannel(plan)],
       [1, (plan) => this.closeConnection(plan)],
       [4, (plan) => this.illegal(plan)],
     ];
+    this.working = weights.map(([weight, make, profile]) => [
+      profile !== undefined && profile === this.profile ? 3 * weight : weight,
+      make,
+    ]);
   }
 
   sequence(): readonly Operation[] {
@@ -89,11 +93,12 @@ class Generator {
   private settingUp(): Act[][] {
     const { dice } = this;
     const groups: Act[][] = [];
-    for (const queue of [...GRAVES, ...QUEUES]) if (!dice.oneIn(4)) groups.push(this.declareQueue(queue));
+    for (const queue of [...GRAVES, ...QUEUES])
+      if (!dice.oneIn(4)) groups.push(this.declarations.declareQueue(queue));
     for (const exchange of EXCHANGES) {
       if (dice.oneIn(3)) continue;
-      groups.push(this.declareExchange(exchange));
-      for (let i = dice.below(3); i > 0; i--) groups.push(this.bindQueue(exchange));
+      groups.push(this.declarations.declareExchange(exchange));
+      for (let i = dice.below(3); i > 0; i--) groups.push(this.declarations.bindQueue(exchange));
     }
     return groups;
   }
@@ -106,123 +111,18 @@ class Generator {
   private lastLook(): Operation[] {
     const { connection, channel } = this.plans[0]!;
     const drains = [...QUEUES, ...GRAVES].map((queue): Act => ({ kind: 'drain', queue }));
-    const exchanges = EXCHANGES.filter((name) => this.declared.has(name)).map(
+    const exchanges = EXCHANGES.filter((name) => this.declarations.declared.has(name)).map(
       (exchange): Act => call('exchange.declare', { exchange, passive: true }),
     );
     return [...drains, ...exchanges].map((act) => ({ connection, channel, act }));
   }
 
-  private queue(): string {
-    if (this.madeUpCount > 0 && this.dice.oneIn(12)) return `%gen${1 + this.dice.below(this.madeUpCount)}`;
-    return this.oneOf(this.dice.oneIn(6) ? GRAVES : QUEUES);
-  }
-
-  /** Mostly one that was declared. */
-  private oneOf(names: readonly string[]): string {
-    const declared = names.filter((name) => this.declared.has(name));
-    return this.dice.pick(declared.length === 0 || this.dice.oneIn(20) ? names : declared);
-  }
-
-  private flag(many: number, name: keyof Fields): Fields {
-    return this.dice.oneIn(many) ? { [name]: true } : {};
-  }
-
-  private declareExchange(exchange: (typeof EXCHANGES)[number]): Act[] {
-    const { dice } = this;
-    const before = this.declared.get(exchange);
-    if (before !== undefined && !dice.oneIn(3)) return [before];
-    // The same name mostly gets the same type.
-    const type = dice.oneIn(12) ? dice.pick(TYPES) : TYPES[EXCHANGES.indexOf(exchange)]!;
-    const args = exchangeArguments(dice, EXCHANGES);
-    const alternate = args.find(([key, tag]) => key === 'alternate-exchange' && tag === 'S');
-    if (alternate !== undefined) this.topology.bindExchange(exchange, String(alternate[2]));
-    return this.declare(exchange, 'exchange.declare', {
-      exchange,
-      type,
-      ...this.flag(3, 'durable'),
-      ...this.flag(8, 'autoDelete'),
-      ...this.flag(20, 'internal'),
-      ...this.flag(15, 'noWait'),
-      ...withArguments(args),
-    });
-  }
-
-  /** What is declared again is mostly declared alike. */
-  private declare(name: string, method: string, fields: Fields): Act[] {
-    const act = call(method, fields);
-    if (!this.declared.has(name)) this.declared.set(name, act);
-    return [act];
-  }
-
-  private queueToDeclare(): string {
-    if (this.dice.oneIn(8)) return '';
-    return this.dice.oneIn(4) ? this.dice.pick(GRAVES) : this.dice.pick(QUEUES);
-  }
-
-  /** @param queue empty: the broker makes up a name */
-  private declareQueue(queue: string): Act[] {
-    const { dice } = this;
-    const before = this.declared.get(queue);
-    if (before !== undefined && !dice.oneIn(4)) return [before];
-    const isMadeUp = queue === '';
-    // A queue made up by the broker has none: no operation could say whose dead letters they are.
-    const args = isMadeUp ? [] : queueArguments(dice, queue, EXCHANGES, GRAVES);
-    if (isMadeUp) this.madeUpCount++;
-    const textOf = (name: string): string | undefined => {
-      const entry = args.find(([key, tag]) => key === name && tag === 'S');
-      return entry === undefined ? undefined : String(entry[2]);
-    };
-    const deadLetterExchange = textOf('x-dead-letter-exchange');
-    if (deadLetterExchange !== undefined) {
-      this.topology.deadLetter(queue, deadLetterExchange, textOf('x-dead-letter-routing-key'));
-    }
-    const fields = {
-      queue,
-      ...this.flag(3, 'durable'),
-      ...this.flag(12, 'exclusive'),
-      ...this.flag(10, 'autoDelete'),
-      ...(isMadeUp ? {} : this.flag(15, 'noWait')),
-      ...withArguments(args),
-    };
-    return isMadeUp ? [call('queue.declare', fields)] : this.declare(queue, 'queue.declare', fields);
-  }
-
-  private bindQueue(exchange: string): Act[] {
-    const queue = this.queue();
-    this.topology.bindQueue(exchange, queue);
-    return [call('queue.bind', { queue, exchange, ...this.binding(), ...this.flag(15, 'noWait') })];
-  }
-
-  private bindExchange(): Act[] {
-    const source = this.oneOf(EXCHANGES);
-    const destination = this.oneOf(EXCHANGES);
-    this.topology.bindExchange(source, destination);
-    return [call('exchange.bind', { destination, source, ...this.binding() })];
-  }
-
-  private unbind(): Act[] {
-    const exchange = this.oneOf(EXCHANGES);
-    if (this.dice.oneIn(4)) {
-      return [
-        call('exchange.unbind', {
-          destination: this.oneOf(EXCHANGES),
-          source: exchange,
-          ...this.binding(),
-        }),
-      ];
-    }
-    return [call('queue.unbind', { queue: this.queue(), exchange, ...this.binding() })];
-  }
-
-  private binding(): Fields {
-    return { routingKey: this.dice.pick(BINDING_KEYS), ...withArguments(bindingArguments(this.dice)) };
-  }
-
   private publish(plan: ChannelPlan): Act[] | undefined {
     const { dice } = this;
-    const exchange = dice.oneIn(2) ? '' : this.oneOf(EXCHANGES);
-    const routingKey = exchange === '' ? (dice.oneIn(15) ? '~nowhere' : this.queue()) : dice.pick(KEYS);
-    const properties = messageProperties(dice, [...QUEUES, ...KEYS]);
+    const exchange = dice.oneIn(2) ? '' : this.declarations.oneOf(EXCHANGES);
+    const routingKey =
+      exchange === '' ? (dice.oneIn(15) ? '~nowhere' : this.declarations.queue()) : dice.pick(KEYS);
+    const properties = messageProperties(dice, [...QUEUES, ...KEYS], this.declarations.expiresAtOnce);
     const count = dice.oneIn(5) ? 2 + dice.below(4) : 1;
     const route: Route = { exchange, keys: [routingKey, ...carbonCopies(properties)] };
     const routes = Array.from({ length: count }, () => route);
@@ -246,7 +146,7 @@ class Generator {
 
   private consume(plan: ChannelPlan): Act[] | undefined {
     const { dice } = this;
-    const queue = this.queue();
+    const queue = this.declarations.queue();
     // Two queues would race for the prefetch that the channel has for all.
     if (plan.isGlobal && !plan.taken.has(queue)) return undefined;
     plan.taken.add(queue);
@@ -256,10 +156,10 @@ class Generator {
       call('basic.consume', {
         queue,
         consumerTag,
-        ...this.flag(4, 'noAck'),
-        ...this.flag(12, 'exclusive'),
-        ...this.flag(15, 'noLocal'),
-        ...(consumerTag === '' ? {} : this.flag(15, 'noWait')),
+        ...this.declarations.flag(4, 'noAck'),
+        ...this.declarations.flag(12, 'exclusive'),
+        ...this.declarations.flag(15, 'noLocal'),
+        ...(consumerTag === '' ? {} : this.declarations.flag(15, 'noWait')),
         ...withArguments(consumerArguments(dice)),
       }),
     ];
@@ -267,7 +167,7 @@ class Generator {
 
   private get(plan: ChannelPlan): Act[] | undefined {
     const { dice } = this;
-    const queue = this.queue();
+    const queue = this.declarations.queue();
     if (plan.isGlobal && !plan.taken.has(queue)) return undefined;
     plan.taken.add(queue);
     const isNoAck = plan.isGlobal || dice.oneIn(4);
@@ -303,9 +203,26 @@ class Generator {
     return this.topology.isCertainSettle(plan.taken, isMultiple);
   }
 
+  /** Direct reply-to: a request, its consumer, or an answer to the first request there was. */
+  private reply(plan: ChannelPlan): Act[] | undefined {
+    const route = { exchange: '', routingKey: this.declarations.oneOf(QUEUES) };
+    switch (this.dice.below(3)) {
+      case 0:
+        return [call('basic.consume', { queue: REPLY_TO, consumerTag: 'reply', noAck: !this.dice.oneIn(8) })];
+      case 1:
+        if (plan.isTx || !this.topology.isCertainPublish([{ exchange: '', keys: [route.routingKey] }]))
+          return undefined;
+        return [
+          { kind: 'publish', message: { ...route, properties: { replyTo: REPLY_TO }, body: 'request' } },
+        ];
+      default:
+        return [{ kind: 'publish', message: { exchange: '', routingKey: '%reply1', body: 'answer' } }];
+    }
+  }
+
   private cancel(plan: ChannelPlan): Act[] | undefined {
     const tag = plan.tags.length === 0 || this.dice.oneIn(8) ? 'unknown' : this.dice.pick(plan.tags);
-    return [call('basic.cancel', { consumerTag: tag, ...this.flag(15, 'noWait') })];
+    return [call('basic.cancel', { consumerTag: tag, ...this.declarations.flag(15, 'noWait') })];
   }
 
   private qos(plan: ChannelPlan): Act[] | undefined {
@@ -324,7 +241,7 @@ class Generator {
     if (plan.isTx || plan.isConfirm) return undefined;
     if (this.dice.oneIn(2)) {
       plan.isConfirm = true;
-      return [call('confirm.select', this.flag(8, 'noWait'))];
+      return [call('confirm.select', this.declarations.flag(8, 'noWait'))];
     }
     plan.isTx = true;
     return [call('tx.select', {})];
@@ -338,29 +255,6 @@ class Generator {
     plan.txRoutes = [];
     plan.txSettles = false;
     return [call(isCertain && !this.dice.oneIn(3) ? 'tx.commit' : 'tx.rollback', {})];
-  }
-
-  private purgeOrDelete(): Act[] {
-    const { dice } = this;
-    if (dice.oneIn(3)) return [call('queue.purge', { queue: this.queue(), ...this.flag(15, 'noWait') })];
-    if (dice.oneIn(3)) {
-      return [call('exchange.delete', { exchange: dice.pick(EXCHANGES), ...this.flag(2, 'ifUnused') })];
-    }
-    return [
-      call('queue.delete', {
-        queue: this.queue(),
-        ...this.flag(3, 'ifUnused'),
-        ...this.flag(3, 'ifEmpty'),
-        ...this.flag(15, 'noWait'),
-      }),
-    ];
-  }
-
-  private look(): Act[] {
-    const { dice } = this;
-    if (dice.oneIn(4)) return [call('channel.flow', { active: true })];
-    if (dice.oneIn(2)) return [call('exchange.declare', { exchange: this.oneOf(EXCHANGES), passive: true })];
-    return [call('queue.declare', { queue: this.queue(), passive: true, ...this.flag(3, 'durable') })];
   }
 
   private closeChannel(plan: ChannelPlan): Act[] | undefined {
@@ -395,18 +289,4 @@ class Generator {
     }
     return [act];
   }
-}
-
-function call(method: string, fields: Fields): Act {
-  return { kind: 'call', method, fields };
-}
-
-function withArguments(args: Table): Fields {
-  return args.length === 0 ? {} : { arguments: args };
-}
-
-function carbonCopies({ headers = [] }: Properties): string[] {
-  return headers
-    .filter(([key, tag]) => (key === 'CC' || key === 'BCC') && tag === 'A')
-    .flatMap(([, , members]) => (members as readonly (readonly [string, string])[]).map(([, key]) => key));
 }

@@ -68,7 +68,7 @@ export function illegalActs(dice: Dice, tags: readonly string[]): readonly Illeg
     onChannel('basic.qos', { prefetchCount: 1 }),
     publish({ exchange: '~missing' }),
     publish({
-      properties: { expiration: dice.pick(['abc', '-1', '', '10ms', '999999999999999', '+5', '1.5']) },
+      properties: { expiration: dice.pick(['abc', '-1', '', '10ms', '999999999999999', '+3600000', '1.5']) },
     }),
     publish({ properties: { userId: 'somebody' } }),
     publish({ properties: { headers: [[dice.pick(['CC', 'BCC']), 'S', '~q1']] } }),

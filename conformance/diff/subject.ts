@@ -40,6 +40,8 @@ export const QUICK: Patience = { equalRounds: 1, pauseMs: 0 };
 /** For a second look at what differed. */
 export const THOROUGH: Patience = { equalRounds: 3, pauseMs: 12 };
 
+const MADE_UP_NAME = /amq\.(?:gen|ctag)-[\w-]{22}|amq\.rabbitmq\.reply-to\.[\w.=+/-]+/g;
+
 type LinkName = ConnectionName | typeof CONTROL_LINK;
 
 export class Subject {
@@ -348,11 +350,14 @@ export class Subject {
   }
 
   private real(text: string): string {
-    return text.replace(/%gen\d+/g, (alias) => this.madeUp.get(alias) ?? alias).replaceAll('~', this.prefix);
+    return text
+      .replace(/%(?:gen|reply)\d+/g, (alias) => this.madeUp.get(alias) ?? alias)
+      .replaceAll('~', this.prefix);
   }
 
   private symbolic(text: string): string {
-    return text.replaceAll(this.prefix, '~').replace(/amq\.(gen|ctag)-[\w-]{22}/g, (name, kind: string) => {
+    return text.replaceAll(this.prefix, '~').replace(MADE_UP_NAME, (name: string) => {
+      const kind = name.startsWith('amq.gen') ? 'gen' : name.startsWith('amq.ctag') ? 'ctag' : 'reply';
       let alias = this.aliases.get(name);
       if (alias === undefined) {
         const count = [...this.aliases.values()].filter((one) => one.startsWith(`%${kind}`)).length;
