@@ -105,8 +105,10 @@ export class Router {
       if (history?.keeps(message) === true) request.keptBy(history);
       isLasting &&= exchange.matcher.isCacheable;
       // rabbitmq.com/docs/ae: the alternate gets what this exchange had no destination for, missing ones do not count.
-      if (targets.size === 0 && exchange.alternateExchange !== undefined) {
-        visit(this.view.exchanges.get(exchange.alternateExchange));
+      // Nor does the default exchange: as an alternate it has no bindings (rabbit_exchange, route).
+      const alternate = exchange.alternateExchange;
+      if (targets.size === 0 && alternate !== undefined && alternate !== '') {
+        visit(this.view.exchanges.get(alternate));
       }
       for (const target of targets) {
         if (target instanceof BrokerExchange) visit(target);

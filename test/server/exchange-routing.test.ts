@@ -127,6 +127,15 @@ describe('an alternate exchange', () => {
     expect(unknown.method).toMatchObject({ exchange, routingKey: 'unknown' });
   });
 
+  it('brings nothing to queues by their names when it is the default exchange', async () => {
+    const queue = await declareQueue(client);
+    const args = [['alternate-exchange', 'S', '']] as const;
+    await client.call(1, 'exchange.declare', { exchange, type: 'direct', arguments: args });
+    client.publish(1, { exchange, routingKey: queue, mandatory: true });
+    expect((await client.message(1, 'basic.return')).method).toMatchObject({ replyText: 'NO_ROUTE' });
+    await client.call(1, 'exchange.delete', { exchange });
+  });
+
   it('need not exist, and then counts for nothing', async () => {
     const args = [['alternate-exchange', 'S', 'never-declared']] as const;
     await client.call(1, 'exchange.declare', { exchange, type: 'direct', arguments: args });
