@@ -40,20 +40,14 @@ function integer(dice: Dice, key: string, value: number): TableEntry {
   return [key, dice.pick(INTEGER_TAGS), value];
 }
 
-interface QueueSurroundings {
-  readonly exchanges: readonly string[];
-  readonly graves: readonly string[];
-  readonly isDeadly: boolean;
-  /** There are times to live of zero, and neither limits nor priorities. */
-  readonly expiresAtOnce: boolean;
-}
-
-export function queueArguments(
+/** Where the dead letters of a queue go. */
+function deadLetters(
   dice: Dice,
   queue: string,
-  { exchanges, graves, isDeadly, expiresAtOnce }: QueueSurroundings,
-): Table {
-  const deadLetter: MakeEntries = () => {
+  exchanges: readonly string[],
+  graves: readonly string[],
+): MakeEntries {
+  return () => {
     // Mostly a grave of its own, so that dead letters of several queues do not meet.
     const grave = queue === '~q1' ? graves[0]! : dice.oneIn(4) ? queue : graves[1]!;
     if (!dice.oneIn(3)) {
@@ -67,6 +61,22 @@ export function queueArguments(
       ? [exchange]
       : [exchange, ['x-dead-letter-routing-key', 'S', dice.pick(['k1', 'a.b', queue])]];
   };
+}
+
+interface QueueSurroundings {
+  readonly exchanges: readonly string[];
+  readonly graves: readonly string[];
+  readonly isDeadly: boolean;
+  /** There are times to live of zero, and neither limits nor priorities. */
+  readonly expiresAtOnce: boolean;
+}
+
+export function queueArguments(
+  dice: Dice,
+  queue: string,
+  { exchanges, graves, isDeadly, expiresAtOnce }: QueueSurroundings,
+): Table {
+  const deadLetter = deadLetters(dice, queue, exchanges, graves);
   const limit: MakeEntries = () => (expiresAtOnce ? [] : [integer(dice, 'x-max-length', dice.below(4))]);
   const overflow: MakeEntries = () => [
     ...limit(),
@@ -101,6 +111,26 @@ export function queueArguments(
     ],
     3,
   );
+}
+
+/** What a quorum queue may have, and now and then what it may not. */
+export function quorumArguments(
+  dice: Dice,
+  queue: string,
+  { exchanges, graves, expiresAtOnce }: QueueSurroundings,
+): Table {
+  const others = someOf(
+    dice,
+    [
+      graves.includes(queue) ? () => [] : deadLetters(dice, queue, exchanges, graves),
+      () => [integer(dice, 'x-delivery-limit', dice.below(3))],
+      () => (expiresAtOnce ? [] : [integer(dice, 'x-max-length', 1 + dice.below(3))]),
+      () => [['x-single-active-consumer', 't', true]],
+      () => (dice.oneIn(5) ? [integer(dice, 'x-max-priority', 3)] : []),
+    ],
+    3,
+  );
+  return [['x-queue-type', 'S', 'quorum'], ...others];
 }
 
 function deadlyArguments(dice: Dice, entries: TableEntry[], expiresAtOnce: boolean): Table {

@@ -12,7 +12,7 @@ import type { Operation } from './operation.js';
 import { shrink } from './shrink.js';
 import { signatureOf } from './signature.js';
 import { simplerForms } from './simplify.js';
-import { type Patience, QUICK, Subject, THOROUGH } from './subject.js';
+import { type Patience, QUICK, STEADY, Subject, THOROUGH } from './subject.js';
 
 export interface CampaignOptions {
   readonly left: BrokerUrl;
@@ -22,6 +22,7 @@ export interface CampaignOptions {
   /** Which sequences of the seed. */
   readonly indexes: readonly number[];
   readonly concurrency: number;
+  readonly hasQuorum: boolean;
   /** Of the only sequence, which operations; all without it. */
   readonly keep?: readonly number[] | undefined;
   /** No more sequences are begun when that many kinds of differences were found. */
@@ -63,6 +64,7 @@ const SELF_LOOKS = 4;
 
 export class Campaign {
   private readonly options: CampaignOptions;
+  private readonly quick: Patience;
   private readonly runNonce = randomBytes(2).toString('hex');
   private nonceCount = 0;
   private readonly findings: Finding[] = [];
@@ -77,6 +79,7 @@ export class Campaign {
 
   constructor(options: CampaignOptions) {
     this.options = options;
+    this.quick = options.hasQuorum ? STEADY : QUICK;
   }
 
   async run(): Promise<Tally> {
@@ -111,12 +114,12 @@ export class Campaign {
   }
 
   private async runOne(pair: Pair, index: number): Promise<void> {
-    const { seed, keep } = this.options;
-    const sequence = generateSequence(seedOf(seed, index), this.options.stepCount);
+    const { seed, keep, stepCount, hasQuorum } = this.options;
+    const sequence = generateSequence(seedOf(seed, index), stepCount, hasQuorum);
     const placed = sequence
       .map((operation, place): Placed => ({ place, operation }))
       .filter(({ place }) => keep === undefined || keep.includes(place));
-    const outcome = await this.attempt(pair, placed, QUICK);
+    const outcome = await this.attempt(pair, placed, this.quick);
     this.stepCount += outcome.stepCount;
     if (outcome.isCutShort) this.cutShortCount++;
     addCounts(this.explained, outcome.explained);
@@ -167,7 +170,7 @@ export class Campaign {
     const simpler = ({ place, operation }: Placed): Placed[] =>
       simplerForms(operation).map((simplerOne) => ({ place, operation: simplerOne }));
     let last = { placed, difference };
-    for (const patience of [QUICK, THOROUGH]) {
+    for (const patience of [this.quick, THOROUGH]) {
       let found = last;
       const short = await shrink(
         last.placed,
@@ -191,7 +194,7 @@ export class Campaign {
       const pair = { left: new Subject(broker), right: new Subject(broker) };
       try {
         for (let look = 0; look < SELF_LOOKS; look++) {
-          const patience = look % 2 === 0 ? QUICK : THOROUGH;
+          const patience = look % 2 === 0 ? this.quick : THOROUGH;
           if ((await this.attempt(pair, placed, patience)).difference !== undefined) return true;
         }
       } finally {

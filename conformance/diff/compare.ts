@@ -15,6 +15,8 @@ export interface CompareOptions {
   readonly sequence?: number | undefined;
   /** Of the only sequence, these operations alone. */
   readonly keep?: readonly number[] | undefined;
+  /** Some queues are quorum queues. */
+  readonly quorum?: boolean | undefined;
   readonly concurrency?: number | undefined;
   readonly findingsMax?: number | undefined;
 }
@@ -50,8 +52,17 @@ export async function compareBrokers(options: CompareOptions, output: CompareOut
     }
   }
   const [left, right] = products as [string, string];
-  const naming = { left, right: left === right ? `${right} (the second)` : right, urls, seed, stepCount };
-  output.write(`Comparing ${left} with ${naming.right}; --seed ${seed} --steps ${stepCount}\n`);
+  const naming = {
+    left,
+    right: left === right ? `${right} (the second)` : right,
+    urls,
+    seed,
+    stepCount,
+    hasQuorum: options.quorum === true,
+  };
+  output.write(
+    `Comparing ${left} with ${naming.right}; --seed ${seed} --steps ${stepCount}${options.quorum === true ? ' --quorum' : ''}\n`,
+  );
   const startMs = performance.now();
   const tally = await new Campaign({
     left: brokers[0]!,
@@ -60,6 +71,7 @@ export async function compareBrokers(options: CompareOptions, output: CompareOut
     stepCount,
     indexes: sequence === undefined ? Array.from({ length: sequenceCount }, (_, i) => i) : [sequence],
     keep,
+    hasQuorum: options.quorum === true,
     concurrency: options.concurrency ?? CONCURRENCY,
     findingsMax: options.findingsMax ?? FINDINGS_MAX,
     onFinding: (finding) => output.write(findingText(finding, naming)),

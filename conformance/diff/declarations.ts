@@ -1,7 +1,7 @@
 /** Operations on queues, exchanges and bindings. Remembers what was tried. */
 import type { Fields } from '../wire/raw-methods.js';
 import { call, withArguments } from './acts.js';
-import { bindingArguments, exchangeArguments, queueArguments } from './arguments.js';
+import { bindingArguments, exchangeArguments, queueArguments, quorumArguments } from './arguments.js';
 import type { Dice } from './dice.js';
 import type { Act } from './operation.js';
 import type { Topology } from './topology.js';
@@ -21,14 +21,16 @@ export class Declarations {
   private readonly topology: Topology;
   /** Most queues get arguments that let messages die. */
   private readonly isDeadly: boolean;
+  readonly hasQuorum: boolean;
   /** There are times to live of zero; if not, there are limits and priorities (differences.md). */
   readonly expiresAtOnce: boolean;
   private madeUpCount = 0;
 
-  constructor(dice: Dice, topology: Topology, isDeadly: boolean) {
+  constructor(dice: Dice, topology: Topology, isDeadly: boolean, hasQuorum: boolean) {
     this.dice = dice;
     this.topology = topology;
     this.isDeadly = isDeadly;
+    this.hasQuorum = hasQuorum;
     this.expiresAtOnce = dice.oneIn(2);
   }
 
@@ -86,14 +88,18 @@ export class Declarations {
     if (before !== undefined && !dice.oneIn(4)) return [before];
     const isMadeUp = queue === '';
     // A queue made up by the broker has none: no operation could say whose dead letters they are.
+    const isQuorum = this.hasQuorum && !isMadeUp && dice.oneIn(2);
+    const surroundings = {
+      exchanges: EXCHANGES,
+      graves: GRAVES,
+      isDeadly: this.isDeadly,
+      expiresAtOnce: this.expiresAtOnce,
+    };
     const args = isMadeUp
       ? []
-      : queueArguments(dice, queue, {
-          exchanges: EXCHANGES,
-          graves: GRAVES,
-          isDeadly: this.isDeadly,
-          expiresAtOnce: this.expiresAtOnce,
-        });
+      : isQuorum
+        ? quorumArguments(dice, queue, surroundings)
+        : queueArguments(dice, queue, surroundings);
     if (isMadeUp) this.madeUpCount++;
     const textOf = (name: string): string | undefined => {
       const entry = args.find(([key, tag]) => key === name && tag === 'S');
@@ -105,9 +111,9 @@ export class Declarations {
     }
     const fields = {
       queue,
-      ...this.flag(3, 'durable'),
-      ...this.flag(12, 'exclusive'),
-      ...this.flag(10, 'autoDelete'),
+      ...(isQuorum && !dice.oneIn(15) ? { durable: true } : this.flag(3, 'durable')),
+      ...this.flag(isQuorum ? 60 : 12, 'exclusive'),
+      ...this.flag(isQuorum ? 60 : 10, 'autoDelete'),
       ...(isMadeUp ? {} : this.flag(15, 'noWait')),
       ...withArguments(args),
     };
@@ -154,8 +160,8 @@ export class Declarations {
     return [
       call('queue.delete', {
         queue: this.queue(),
-        ...this.flag(3, 'ifUnused'),
-        ...this.flag(3, 'ifEmpty'),
+        // Quorum queues refuse both, and end the connection.
+        ...(this.hasQuorum ? {} : { ...this.flag(3, 'ifUnused'), ...this.flag(3, 'ifEmpty') }),
         ...this.flag(15, 'noWait'),
       }),
     ];

@@ -11,7 +11,7 @@ export interface Explanation {
   readonly name: string;
   readonly because: string;
   /** Makes the events of both brokers alike where they differ for this reason; the sequence goes on. */
-  readonly rewrite?: (event: Event) => Event;
+  readonly rewrite?: (event: Event, quorumQueues: ReadonlySet<string>) => Event;
   /** Whether this is why what is left differs; the sequence ends, because the brokers are in different states now. */
   readonly ends?: (group: readonly Operation[], left: Observation, right: Observation) => boolean;
 }
@@ -55,10 +55,38 @@ export const EXPLANATIONS: readonly Explanation[] = [
       }),
   },
   {
+    name: 'original-expiration',
+    because: '3.10 forgets it of a message that it had written to disk, and keeps it as it was written',
+    rewrite: (event) =>
+      mapHeaders(event, (headers) =>
+        mapDeathEntries(headers, (entry) => entry.filter(([key]) => key !== 'original-expiration')),
+      ),
+  },
+  {
     name: 'death-field-order',
     because: '3.10 puts the fields of an entry of x-death in another order than 3.13',
     rewrite: (event) =>
       mapHeaders(event, (headers) => mapDeathEntries(headers, (entry) => [...entry].sort(byKey))),
+  },
+  {
+    name: 'quorum-consumer-count',
+    because: '3.10 counts as a consumer of a quorum queue who holds something, or only the active one',
+    rewrite: (event, quorumQueues) => {
+      const { name, fields } = event;
+      const queue = name === 'counts' ? event.at : name === 'queue.declare-ok' ? fields.queue : undefined;
+      if (queue === undefined || !quorumQueues.has(queue)) return event;
+      return { ...event, fields: { ...fields, consumerCount: 0 } };
+    },
+  },
+  {
+    name: 'quorum-first-get',
+    because: '3.10 gives what basic.get brings from a quorum queue an x-delivery-count of 0',
+    rewrite: (event) => {
+      const { headers, ...others } = event.properties ?? {};
+      const left = headers?.filter(([key, , value]) => key !== 'x-delivery-count' || value !== 0);
+      if (left === undefined) return event;
+      return { ...event, properties: left.length === 0 ? others : { ...others, headers: left } };
+    },
   },
   {
     name: 'header-order',
@@ -120,11 +148,18 @@ export interface Judgement {
   readonly isOver: boolean;
 }
 
-export function judgeStep(group: readonly Operation[], left: Observation, right: Observation): Judgement {
+/** @param quorumQueues names of those that the sequence declares */
+export function judgeStep(
+  group: readonly Operation[],
+  left: Observation,
+  right: Observation,
+  quorumQueues: ReadonlySet<string> = new Set(),
+): Judgement {
   if (differingSlots(left, right).length === 0) return { unexplained: [], explained: [], isOver: false };
   const rewriters = EXPLANATIONS.filter(({ rewrite }) => rewrite !== undefined);
   const alikeWith = (chosen: readonly Explanation[]): [Observation, Observation] => {
-    const map = (event: Event): Event => chosen.reduce((seen, { rewrite }) => rewrite!(seen), event);
+    const map = (event: Event): Event =>
+      chosen.reduce((seen, { rewrite }) => rewrite!(seen, quorumQueues), event);
     return [mapEvents(left, map), mapEvents(right, map)];
   };
   const needed = neededOf(rewriters, (chosen) => differingSlots(...alikeWith(chosen)).length);

@@ -18,8 +18,9 @@ type Profile = (typeof PROFILES)[number];
 /** A maker returns nothing when its operation would be a matter of luck now. */
 type Maker = (plan: ChannelPlan) => readonly Act[] | undefined;
 
-export function generateSequence(seed: number, stepCount: number): readonly Operation[] {
-  return new Generator(seed, stepCount).sequence();
+/** @param hasQuorum some of its queues are quorum queues */
+export function generateSequence(seed: number, stepCount: number, hasQuorum = false): readonly Operation[] {
+  return new Generator(seed, stepCount, hasQuorum).sequence();
 }
 
 class Generator {
@@ -33,7 +34,7 @@ class Generator {
   private messageCount = 0;
   private readonly stepCount: number;
 
-  constructor(seed: number, stepCount: number) {
+  constructor(seed: number, stepCount: number, hasQuorum: boolean) {
     this.dice = new Dice(seed);
     this.stepCount = stepCount;
     this.plans = newPlans();
@@ -42,6 +43,7 @@ class Generator {
       this.dice,
       this.topology,
       this.profile === 'deaths' || this.profile === 'modes',
+      hasQuorum,
     );
     const declarations = this.declarations;
     const weights: readonly (readonly [number, Maker, Profile?])[] = [
@@ -226,7 +228,9 @@ class Generator {
   }
 
   private qos(plan: ChannelPlan): Act[] | undefined {
-    const isGlobal = plan.taken.size < 2 && !plan.hasGot && this.dice.oneIn(3);
+    // Quorum queues refuse it, and end the connection.
+    const mayBeGlobal = plan.taken.size < 2 && !plan.hasGot && !this.declarations.hasQuorum;
+    const isGlobal = mayBeGlobal && this.dice.oneIn(3);
     plan.isGlobal ||= isGlobal;
     return [call('basic.qos', { prefetchCount: this.dice.below(4), ...(isGlobal ? { global: true } : {}) })];
   }

@@ -42,6 +42,7 @@ export async function runSequence(
   right.begin(`r${nonce}-`, patience);
   const explained = new Map<string, number>();
   const observed = new Map<string, number>();
+  const quorumQueues = quorumQueuesOf(operations);
   let stepCount = 0;
   let difference: Difference | undefined;
   let isCutShort = false;
@@ -50,7 +51,7 @@ export async function runSequence(
       const [a, b] = await Promise.all([left.perform(group), right.perform(group)]);
       stepCount += group.length;
       for (const name of kindsOf(a)) observed.set(name, (observed.get(name) ?? 0) + 1);
-      const { unexplained, explained: names, isOver } = judgeStep(group, a, b);
+      const { unexplained, explained: names, isOver } = judgeStep(group, a, b, quorumQueues);
       for (const name of names) explained.set(name, (explained.get(name) ?? 0) + 1);
       if (unexplained.length > 0) difference = { group, groupIndex, slots: unexplained, left: a, right: b };
       isCutShort = isOver && difference === undefined;
@@ -61,6 +62,16 @@ export async function runSequence(
     await Promise.all([left.clear(exchanges), right.clear(exchanges)]);
   }
   return { difference, explained, stepCount, observed, isCutShort };
+}
+
+function quorumQueuesOf(operations: readonly Operation[]): Set<string> {
+  const names = new Set<string>();
+  for (const { act } of operations) {
+    if (act.kind !== 'call' || act.method !== 'queue.declare') continue;
+    const { queue = '', arguments: args = [] } = act.fields;
+    if (args.some(([key, , value]) => key === 'x-queue-type' && value === 'quorum')) names.add(queue);
+  }
+  return names;
 }
 
 function exchangesOf(operations: readonly Operation[]): string[] {

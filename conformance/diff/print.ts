@@ -9,6 +9,7 @@ export interface Naming {
   readonly urls: readonly [left: string, right: string];
   readonly seed: number;
   readonly stepCount: number;
+  readonly hasQuorum: boolean;
 }
 
 export function findingText(finding: Finding, naming: Naming): string {
@@ -23,8 +24,8 @@ export function findingText(finding: Finding, naming: Naming): string {
   for (const slot of difference.slots) {
     lines.push(`  ${slot}:`, ...sideBySide(difference.left, difference.right, slot, naming));
   }
-  const { urls, seed, stepCount } = naming;
-  const flags = `--seed ${seed} --steps ${stepCount} --sequence ${index} --keep ${kept.join(',')}`;
+  const { urls, seed, stepCount, hasQuorum } = naming;
+  const flags = `--seed ${seed} --steps ${stepCount} --sequence ${index} --keep ${kept.join(',')}${hasQuorum ? ' --quorum' : ''}`;
   lines.push(`  leveret conformance diff ${urls.join(' ')} ${flags}`);
   return `${lines.join('\n')}\n\n`;
 }

@@ -37,8 +37,10 @@ export interface Patience {
 }
 
 export const QUICK: Patience = { equalRounds: 1, pauseMs: 0 };
+/** A quorum queue answers before it has written what was sent to it. */
+export const STEADY: Patience = { equalRounds: 2, pauseMs: 8 };
 /** For a second look at what differed. */
-export const THOROUGH: Patience = { equalRounds: 3, pauseMs: 12 };
+export const THOROUGH: Patience = { equalRounds: 4, pauseMs: 15 };
 
 const MADE_UP_NAME = /amq\.(?:gen|ctag)-[\w-]{22}|amq\.rabbitmq\.reply-to\.[\w.=+/-]+/g;
 

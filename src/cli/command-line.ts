@@ -82,6 +82,7 @@ function commandLine(args: readonly string[]) {
 const SWITCHES = [
   ...START_OPTIONS.filter((option) => option.kind === 'switch').map((option) => `--${option.name}`),
   '--list',
+  '--quorum',
 ];
 /** A longer flag is cut in messages. */
 const FLAG_LENGTH_MAX = 60;

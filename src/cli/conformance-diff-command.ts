@@ -37,6 +37,7 @@ const OPTIONS = {
     requiresArg: true,
     description: 'NUMBERS: of that sequence, keeps these operations alone, such as 0,4,17',
   },
+  quorum: { type: 'boolean', description: 'declares quorum queues too; slower' },
   concurrency: {
     type: 'string',
     requiresArg: true,
@@ -57,6 +58,7 @@ interface Comparison {
       readonly sequenceCount: number;
       readonly sequence: number | undefined;
       readonly keep: readonly number[] | undefined;
+      readonly quorum: boolean;
       readonly concurrency: number | undefined;
     },
     output: { readonly write: (text: string) => void; readonly writeError: (text: string) => void },
@@ -97,6 +99,7 @@ async function compare(argv: Readonly<Record<string, unknown>>): Promise<number>
     sequenceCount: numberOf(argv, 'sequences', 1) ?? SEQUENCES_DEFAULT,
     sequence,
     keep,
+    quorum: argv['quorum'] === true,
     concurrency: numberOf(argv, 'concurrency', 1),
   };
   const { compareBrokers } = (await import(COMPARISON.href)) as Comparison;
