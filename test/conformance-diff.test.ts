@@ -176,6 +176,29 @@ describe('a judgement', () => {
     });
   });
 
+  it('lets a channel that ends get deliveries or not, and no other channel', () => {
+    const close: Event = {
+      at: 'A1',
+      name: 'channel.close',
+      fields: { replyCode: 404, replyText: 'NOT_FOUND' },
+    };
+    expect(judged([delivery('a', 1), close], [close])).toEqual({
+      unexplained: [],
+      explained: ['delivered-to-closing-channel'],
+      isOver: true,
+    });
+    expect(judged([delivery('a', 1)], []).unexplained).toEqual(['A1 deliveries to a', 'A1 delivery tags']);
+    const elsewhere = { ...close, at: 'A2' };
+    expect(judged([delivery('a', 1), elsewhere], [elsewhere]).explained).toEqual([]);
+  });
+
+  it('does not compare how many consumers quorum queues say they have', () => {
+    const counts = (consumerCount: number) =>
+      observe([], new Map([['~q', { messageCount: 0, consumerCount }]]));
+    expect(judgeStep([], counts(1), counts(2), new Set(['~q'])).explained).toEqual(['quorum-consumer-count']);
+    expect(judgeStep([], counts(1), counts(2)).unexplained).toEqual(['counts']);
+  });
+
   it('has its explanations written down', () => {
     const page = readFileSync(new URL('../conformance/differences.md', import.meta.url), 'utf8');
     for (const { name } of EXPLANATIONS) expect(page).toContain(`## ${name}\n`);
