@@ -89,6 +89,16 @@ export const EXPLANATIONS: readonly Explanation[] = [
     },
   },
   {
+    name: 'queue-type-default',
+    because:
+      'a declaration without x-queue-type names none in 3.10, and the classic type since types have a default',
+    rewrite: (event) => {
+      const { replyText } = event.fields;
+      if (replyText?.includes("inequivalent arg 'x-queue-type'") !== true) return event;
+      return { ...event, fields: { ...event.fields, replyText: replyText.replace(/: received .*/s, '') } };
+    },
+  },
+  {
     name: 'header-order',
     because: '3.10 forwards headers as they were published, 3.13 sorts them',
     rewrite: (event) => mapHeaders(event, (headers) => [...headers].sort(byKey)),
