@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import yargs from 'yargs';
 import { CommandError, EXIT_FAILURE, EXIT_USAGE } from './command-error.js';
 import { CONFORMANCE_FLAGS, conformanceCommand } from './conformance-command.js';
+import { CONFORMANCE_DIFF_FLAGS } from './conformance-diff-command.js';
 import { suggestion } from './nearest-name.js';
 import { START_OPTIONS } from './option-list.js';
 import { quote } from './setting.js';
@@ -81,6 +82,7 @@ function commandLine(args: readonly string[]) {
 const SWITCHES = [
   ...START_OPTIONS.filter((option) => option.kind === 'switch').map((option) => `--${option.name}`),
   '--list',
+  '--quorum',
 ];
 /** A longer flag is cut in messages. */
 const FLAG_LENGTH_MAX = 60;
@@ -100,11 +102,16 @@ function refuseWhatYargsLetsPass(args: readonly string[]): void {
 function explain(message: string, args: readonly string[]): string {
   const withoutValue = /^Not enough arguments following: (.+)$/s.exec(message)?.[1];
   if (withoutValue !== undefined) return `--${withoutValue} needs a value; see leveret --help`;
+  if (/^Not enough non-option arguments/.test(message)) {
+    return 'conformance diff needs the URLs of two brokers, amqp://user:password@host:port; see leveret --help';
+  }
   const unknown = /^Unknown (?:arguments?|commands?): (.+)$/s.exec(message)?.[1]?.split(', ')[0];
   if (unknown === undefined) return `${message}; see leveret --help`;
   const flag = args.find((arg) => /^-/.test(arg) && arg.replace(/^-+/, '').split('=')[0] === unknown);
   const isConformance = args[0] === 'conformance';
+  const isDiff = isConformance && args[1] === 'diff';
   if (flag === undefined) {
+    if (isDiff) return `unexpected argument ${quote(unknown)}; conformance diff compares two brokers`;
     if (isConformance)
       return `unexpected argument ${quote(unknown)}; conformance judges one broker at a time`;
     if (args.some((arg) => COMMANDS.includes(arg))) {
@@ -113,7 +120,7 @@ function explain(message: string, args: readonly string[]): string {
     return `unknown command ${quote(unknown)}${advice(unknown, COMMANDS)}`;
   }
   const name = flag.split('=')[0]!.slice(0, FLAG_LENGTH_MAX);
-  const known = isConformance ? CONFORMANCE_FLAGS : START_FLAGS;
+  const known = isDiff ? CONFORMANCE_DIFF_FLAGS : isConformance ? CONFORMANCE_FLAGS : START_FLAGS;
   return `unknown flag ${name}${advice(name, [...known, '--help', '--version'])}`;
 }
 

@@ -4,6 +4,7 @@
  */
 import type { CommandModule } from 'yargs';
 import { CommandError, EXIT_USAGE } from './command-error.js';
+import { conformanceDiffCommand } from './conformance-diff-command.js';
 import { quote } from './setting.js';
 import { ChosenCommand } from './start-command.js';
 
@@ -38,6 +39,9 @@ const OPTIONS = {
   list: { type: 'boolean', description: 'names the cases and runs none' },
 } as const;
 
+/** Of this command, and not of the one below it. */
+const OWN = { global: false } as const;
+
 export const CONFORMANCE_FLAGS: readonly string[] = Object.keys(OPTIONS).map((name) => `--${name}`);
 
 /** What `conformance/main.ts` exports, as far as it is used here. */
@@ -64,8 +68,11 @@ export function conformanceCommand(): CommandModule {
     describe: 'judge a broker by its URL, amqp://user:password@host:port, with the conformance suite',
     builder: (yargs) =>
       yargs
+        .command(conformanceDiffCommand())
         .positional('url', { type: 'string', description: 'the broker to judge; not needed with --list' })
-        .options(OPTIONS),
+        .options(
+          Object.fromEntries(Object.entries(OPTIONS).map(([name, option]) => [name, { ...option, ...OWN }])),
+        ),
     handler: (argv) => {
       throw new ChosenCommand(() => runSuite(argv));
     },

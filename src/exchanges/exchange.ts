@@ -58,6 +58,11 @@ export class Exchange<D extends Destination> {
     for (const byIdentity of this.#bindings.values()) yield* byIdentity.values();
   }
 
+  /** @throws AmqpError 406 when the exchange's type does not accept the binding */
+  checkBinding(destination: D, bindingKey: string, args: FieldTable): void {
+    this.matcher.validateBinding(bindingKey, args, destination);
+  }
+
   /**
    * Binds a destination. Arguments in another order are the same binding; other arguments are another binding.
    *
@@ -75,6 +80,10 @@ export class Exchange<D extends Destination> {
     this.matcher.add(binding);
     this.#bindingCount++;
     return true;
+  }
+
+  hasBinding(destination: D, bindingKey: string, args: FieldTable): boolean {
+    return this.#bindings.get(destination)?.has(identityOf(bindingKey, args)) === true;
   }
 
   /** @returns false when there was no such binding, which is no error (AMQP 0-9-1 as RabbitMQ implements it) */

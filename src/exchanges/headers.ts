@@ -12,6 +12,7 @@
  * is not 1.0.
  */
 
+import { erlangTerm } from '../amqp/erlang-term.js';
 import { preconditionFailed } from '../amqp/errors.js';
 import { canonicalKey, type FieldEntry, FieldTable } from '../amqp/field-table.js';
 import { type FieldValue, isErlangInteger } from '../amqp/field-value.js';
@@ -166,13 +167,13 @@ function modeOf(args: FieldTable): MatchMode {
   if (value === undefined) return ALL;
   if (value.type !== 'longstr') {
     throw preconditionFailed(
-      `Invalid x-match field type ${value.type} (value ${printed(value)}); expected longstr`,
+      `Invalid x-match field type ${value.type} (value ${erlangTerm(value)}); expected longstr`,
     );
   }
   const mode = MODES.get(value.value.toString());
   if (mode === undefined) {
     throw preconditionFailed(
-      `Invalid x-match field value ${printed(value)}; expected all, any, all-with-x, or any-with-x`,
+      `Invalid x-match field value ${erlangTerm(value)}; expected all, any, all-with-x, or any-with-x`,
     );
   }
   return mode;
@@ -237,31 +238,4 @@ function termKey(value: FieldValue): string {
 
 function contentOf(value: FieldValue): string {
   return canonicalKey(FieldTable.of([['', value]]));
-}
-
-/** A value as Erlang prints it in RabbitMQ's texts; arrays and tables without what is inside. */
-function printed(value: FieldValue): string {
-  switch (value.type) {
-    case 'void':
-      return 'undefined';
-    case 'array':
-    case 'table':
-      return '[...]';
-    case 'decimal':
-      return `{${value.scale},${value.value}}`;
-    case 'longstr':
-    case 'binary':
-      return printedBytes(value.value);
-    case 'float':
-    case 'double':
-      return Number.isInteger(value.value) ? value.value.toFixed(1) : String(value.value);
-    default:
-      return String(value.value);
-  }
-}
-
-function printedBytes(bytes: Buffer): string {
-  const isPrintable = bytes.every((byte) => byte >= 0x20 && byte < 0x7f);
-  if (!isPrintable) return `<<${bytes.join(',')}>>`;
-  return bytes.length === 0 ? '<<>>' : `<<"${bytes.toString('latin1').replace(/["\\]/g, '\\$&')}">>`;
 }

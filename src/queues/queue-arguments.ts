@@ -42,7 +42,7 @@ export interface QueueSettings {
   /** Bytes of the bodies of ready messages; of a stream's segments. */
   readonly maxLengthBytes?: number | undefined;
   readonly overflow?: Overflow | undefined;
-  /** The highest priority level, at least 1: x-max-priority 0 behaves as 1. */
+  /** The highest priority level; with 0 there is one level, and all messages are equal. */
   readonly maxPriority?: number | undefined;
   readonly singleActiveConsumer: boolean;
   /** Negative is without limit (4.x). */
@@ -221,8 +221,7 @@ function settingsOf(type: QueueType, args: FieldTable): QueueSettings {
     singleActiveConsumer: singleActiveConsumer?.type === 'bool' && singleActiveConsumer.value,
   };
   if (type === 'classic') {
-    const maxPriority = integer('x-max-priority');
-    return { ...shared, maxPriority: maxPriority === undefined ? undefined : Math.max(1, maxPriority) };
+    return { ...shared, maxPriority: integer('x-max-priority') };
   }
   return { ...shared, deadLetterStrategy: strategyOf(args), deliveryLimit: integer('x-delivery-limit') };
 }

@@ -44,6 +44,7 @@ import { editContentHeader, imageFlags, NEEDS_LOOK } from './publish-properties.
 import { PublishTarget } from './publish-target.js';
 import type { PublisherConfirms } from './publisher-confirms.js';
 import { type ReplyConsumer, stopReplyConsumer } from './reply-to.js';
+import { settle } from './settle.js';
 import type { Transaction } from './transaction.js';
 
 const MANDATORY = 1;
@@ -101,7 +102,7 @@ export class Channel implements FrameSink {
       this.beginPublish(block, start, end);
     } else if (method === MethodId.BasicAck && end - start >= 13) {
       const tag = block.view.getUint32(start + 4) * 4_294_967_296 + block.view.getUint32(start + 8);
-      this.settle(tag, (block.bytes[start + 12]! & 1) !== 0, Settlement.Acknowledge);
+      settle(this, tag, (block.bytes[start + 12]! & 1) !== 0, Settlement.Acknowledge);
     } else {
       onChannelMethod(this, method, block.bytes, start + 4, end);
     }
@@ -150,17 +151,10 @@ export class Channel implements FrameSink {
     this.publish(this.assembly!.block, this.assembly!.bodyStart);
   }
 
-  /** @throws AmqpError 406 for a delivery tag that is not outstanding */
-  settle(tag: number, multiple: boolean, kind: Settlement): void {
-    const { deliveries } = this;
-    if (this.transaction === undefined) deliveries.settle(tag, multiple, kind);
-    else this.transaction.settle(deliveries, tag, multiple, kind);
-    if (deliveries.globalPrefetch !== 0) this.wakeConsumers();
-  }
-
   /** Consumers that were passed over try again: a limit they share was relaxed. */
   wakeConsumers(): void {
     for (const consumer of this.consumers.values()) consumer.wake();
+    this.replyTo?.consumer.wake();
   }
 
   /** Sends what `writer` holds as a method frame. */

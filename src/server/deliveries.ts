@@ -161,11 +161,12 @@ export class Deliveries {
     return this.owners[this.head]!;
   }
 
-  /** Shows what is not settled, oldest first. */
-  visit(see: (tag: number, owner: DeliveryOwner) => void): void {
+  /** Shows what is not settled, up to and including a tag, oldest first. */
+  visit(see: (tag: number, owner: DeliveryOwner) => void, lastTag = Number.POSITIVE_INFINITY): void {
     const mask = this.owners.length - 1;
     for (let i = 0; i < this.span; i++) {
       const at = (this.head + i) & mask;
+      if (this.tags[at]! > lastTag) return;
       const owner = this.owners[at];
       if (owner !== undefined) see(this.tags[at]!, owner);
     }

@@ -38,8 +38,8 @@ export function startReplyConsumer(channel: Channel, tag: string, noAck: boolean
   const options = { tag, queue, noAck, isExclusive: false, priority: 0, prefetch: 0 };
   const Consumer = broker.generation.numbersReplies ? ReplyReceiver : UncountedConsumer;
   const consumer = new Consumer(options, channel.deliveries, () => {});
+  // It is none of the consumers of the channel: another of them may have its tag (rabbit_channel, reply_consumer).
   channel.replyTo = { queue, consumer };
-  channel.consumers.set(tag, consumer);
   queue.subscribe(consumer);
 }
 
@@ -48,6 +48,5 @@ export function stopReplyConsumer(channel: Channel): void {
   const { replyTo } = channel;
   if (replyTo === undefined) return;
   channel.replyTo = undefined;
-  channel.consumers.delete(replyTo.consumer.tag);
   channel.context.virtualHost.deleteReplyQueue(replyTo.queue);
 }

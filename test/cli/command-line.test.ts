@@ -128,6 +128,9 @@ describe('the conformance suite', () => {
     const nobody = await start(['conformance', url, '--limited-user', 'nobody']).ended;
     expect([nobody.code, nobody.stdout]).toEqual([64, '']);
     expect(nobody.stderr).toContain("'nobody' is no user for --limited-user; write NAME:PASSWORD");
+    const compared = await start(['conformance', 'diff', url, url, '--sequences', '1', '--seed', '1']).ended;
+    expect([compared.code, compared.stderr]).toEqual([0, '']);
+    expect(compared.stdout).toContain('0 unexplained kinds of difference');
     child.kill('SIGTERM');
     await ended;
     const unreachable = await start(['conformance', url]).ended;
@@ -181,6 +184,20 @@ describe('wrong usage', () => {
       ['conformance', 'amqp://a', 'amqp://b'],
       "unexpected argument 'amqp://b'; conformance judges one broker at a time",
     ],
+    [
+      ['conformance', 'diff', 'amqp://a'],
+      'conformance diff needs the URLs of two brokers, amqp://user:password@host:port; see leveret --help',
+    ],
+    [
+      ['conformance', 'diff', 'amqp://a', 'amqp://b', 'amqp://c'],
+      "unexpected argument 'amqp://c'; conformance diff compares two brokers",
+    ],
+    [['conformance', 'diff', 'a', 'b', '--sed', '1'], 'unknown flag --sed; did you mean --seed?'],
+    [
+      ['conformance', 'diff', 'a', 'b', '--steps', '0'],
+      "--steps must be a whole number from 1 to 4294967295, not '0'",
+    ],
+    [['conformance', 'diff', 'a', 'b', '--keep', '1'], '--keep is of one sequence; name it with --sequence'],
     [['conformance', '--dialect', '5'], "--dialect must be one of rabbitmq-4, rabbitmq-3, not '5'"],
     [['conformance', '--tag', 'core', '--tag', 'x'], '--tag was given 2 times; give it once'],
     [['conformance', '--list=yes'], '--list takes no value; write --list or leave it out'],

@@ -104,6 +104,12 @@ describe('a queue with x-max-priority', () => {
     expect(t.run()).toEqual(['c:p0', 'c:p9', 'c:p3']);
   });
 
+  it('of 0 keeps all messages in order of arrival', () => {
+    const t = classicBench({ 'x-max-priority': 0 });
+    for (const priority of [0, 9, 1]) publish(t, `p${priority}`, { priority });
+    expect(t.drain()).toEqual(['p0', 'p9', 'p1']);
+  });
+
   it('puts a requeued message back into its level', () => {
     const t = classicBench({ 'x-max-priority': 5 });
     publish(t, 'high', { priority: 5 });

@@ -139,7 +139,7 @@ export const ROWS: readonly Row[] = [
     key: 'x-max-priority',
     legal: ['classic'],
     accepted: [
-      [signedint(0), { maxPriority: 1 }],
+      [signedint(0), { maxPriority: 0 }],
       [signedint(1), { maxPriority: 1 }],
       [signedint(255), { maxPriority: 255 }],
     ],

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RawClient } from '../../conformance/wire/raw-client.js';
+import type { TableValue } from '../../conformance/wire/raw-codec.js';
 import type { Fields } from '../../conformance/wire/raw-methods.js';
 import { channelClose, closeOf, declareQueue, Target, uniqueName } from './target.js';
 
@@ -126,6 +127,15 @@ describe('an alternate exchange', () => {
     expect(unknown.method).toMatchObject({ exchange, routingKey: 'unknown' });
   });
 
+  it('brings nothing to queues by their names when it is the default exchange', async () => {
+    const queue = await declareQueue(client);
+    const args = [['alternate-exchange', 'S', '']] as const;
+    await client.call(1, 'exchange.declare', { exchange, type: 'direct', arguments: args });
+    client.publish(1, { exchange, routingKey: queue, mandatory: true });
+    expect((await client.message(1, 'basic.return')).method).toMatchObject({ replyText: 'NO_ROUTE' });
+    await client.call(1, 'exchange.delete', { exchange });
+  });
+
   it('need not exist, and then counts for nothing', async () => {
     const args = [['alternate-exchange', 'S', 'never-declared']] as const;
     await client.call(1, 'exchange.declare', { exchange, type: 'direct', arguments: args });
@@ -138,9 +148,15 @@ describe('an alternate exchange', () => {
 describe('bindings of a headers exchange', () => {
   beforeEach(() => client.call(1, 'exchange.declare', { exchange, type: 'headers', autoDelete: true }));
 
-  it.each([
+  it.each<[string, TableValue, string]>([
     ['S', 'most', 'Invalid x-match field value <<"most">>; expected all, any, all-with-x, or any-with-x'],
     ['I', 1, 'Invalid x-match field type signedint (value 1); expected longstr'],
+    [
+      'F',
+      [['a', 'S', 'b']],
+      'Invalid x-match field type table (value [{<<"a">>,longstr,<<"b">>}]); expected longstr',
+    ],
+    ['A', [['I', 1]], 'Invalid x-match field type array (value [{signedint,1}]); expected longstr'],
   ])('refuse an x-match of %s %s', async (tag, value, text) => {
     const queue = await declareQueue(client);
     await expectRefusal(

@@ -107,6 +107,19 @@ describe('global prefetch', () => {
     expect(await bodies(1)).toEqual(['3']);
   });
 
+  it('holds back consumers without acknowledgement while it is reached', async () => {
+    await client.call(1, 'basic.qos', { prefetchCount: 1, global: true });
+    await client.call(1, 'basic.consume', { queue, consumerTag: 'a' });
+    await publish(1);
+    expect(await bodies(1)).toEqual(['1']);
+    const second = await declareQueue(client);
+    await client.call(1, 'basic.consume', { queue: second, consumerTag: 'b', noAck: true });
+    await publish(2, second);
+    await expectNothing();
+    client.send(1, 'basic.ack', { deliveryTag: 1 });
+    expect(await bodies(2)).toEqual(['1', '2']);
+  });
+
   it('is lifted by zero', async () => {
     await client.call(1, 'basic.qos', { prefetchCount: 1, global: true });
     await client.call(1, 'basic.consume', { queue });

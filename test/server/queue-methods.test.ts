@@ -86,6 +86,32 @@ describe('queue.bind', () => {
     await client.call(1, 'queue.unbind', { queue: 'none', exchange: 'amq.direct' });
     await client.call(1, 'queue.unbind', { queue, exchange: 'nowhere' });
   });
+
+  it('looks at the binding before it asks whose queue it is', async () => {
+    await client.call(1, 'queue.declare', { queue, exclusive: true });
+    const other = await target.openChannel();
+    const binding = { queue, exchange: 'amq.headers' };
+    other.send(1, 'queue.bind', { ...binding, arguments: [['x-match', 'S', 'some']] });
+    expect(await channelClose(other)).toEqual(
+      closeOf(
+        'queue.bind',
+        406,
+        'PRECONDITION_FAILED - Invalid x-match field value <<"some">>; expected all, any, all-with-x, or any-with-x',
+      ),
+    );
+    other.send(1, 'queue.bind', binding);
+    expect(await channelClose(other)).toEqual(closeOf('queue.bind', 405, locked(queue)));
+  });
+
+  it('and queue.unbind asks whose queue it is only when there is a binding to remove', async () => {
+    await client.call(1, 'queue.declare', { queue, exclusive: true });
+    const other = await target.openChannel();
+    const binding = { queue, exchange: 'amq.direct', routingKey: queue };
+    await other.call(1, 'queue.unbind', binding);
+    await client.call(1, 'queue.bind', binding);
+    other.send(1, 'queue.unbind', binding);
+    expect(await channelClose(other)).toEqual(closeOf('queue.unbind', 405, locked(queue)));
+  });
 });
 
 describe('queue.purge', () => {

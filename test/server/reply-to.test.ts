@@ -77,6 +77,29 @@ describe('direct reply-to', () => {
     await requester.call(1, 'basic.consume', { queue: REPLY_TO, noAck: true });
   });
 
+  it('takes no tag from the other consumers of the channel', async () => {
+    await requester.call(1, 'basic.consume', { queue: REPLY_TO, consumerTag: 'c', noAck: true });
+    const own = await declareQueue(requester);
+    await requester.call(1, 'basic.consume', { queue: own, consumerTag: 'c' });
+    await requester.call(1, 'basic.cancel', { consumerTag: 'c' });
+    // The first to go was the reply consumer.
+    expect(await requester.call(1, 'queue.declare', { queue: own, passive: true })).toMatchObject({
+      consumerCount: 1,
+    });
+    await requester.call(1, 'basic.consume', { queue: REPLY_TO, consumerTag: 'd', noAck: true });
+  });
+
+  it('is not held back by a prefetch', async () => {
+    const own = await declareQueue(requester);
+    await requester.call(1, 'basic.qos', { prefetchCount: 1, global: true });
+    await requester.call(1, 'basic.consume', { queue: own });
+    requester.publish(1, { routingKey: own, body: 'one' });
+    await requester.delivery();
+    await requester.call(1, 'basic.consume', { queue: REPLY_TO, noAck: true });
+    responder.publish(1, { routingKey: await request(), body: 'answer' });
+    expect(String((await requester.delivery()).body)).toBe('answer');
+  });
+
   it('refuses a tag that another consumer of the channel has', async () => {
     const own = await declareQueue(requester);
     await requester.call(1, 'basic.consume', { queue: own, consumerTag: 'c' });

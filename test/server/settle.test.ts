@@ -245,3 +245,59 @@ describe('basic.recover', () => {
     expect(await ready()).toEqual(['1*']);
   });
 });
+
+describe('several deliveries settled at once', () => {
+  /** Deliveries as `tag:body`, in the order of the tags. */
+  async function taken(count: number): Promise<string[]> {
+    const found: string[] = [];
+    for (let i = 0; i < count; i++) {
+      const { method, body } = await client.delivery(1);
+      found.push(`${method.consumerTag}:${body}`);
+    }
+    return found.sort();
+  }
+
+  it('go back consumer by consumer, and the queue hands out in between', async () => {
+    await publish(5);
+    await client.call(1, 'basic.qos', { prefetchCount: 3 });
+    await client.call(1, 'basic.consume', { queue, consumerTag: 'a' });
+    expect(await taken(3)).toEqual(['a:1', 'a:2', 'a:3']);
+    await client.call(1, 'basic.consume', { queue, consumerTag: 'b' });
+    expect(await taken(2)).toEqual(['b:4', 'b:5']);
+    client.send(1, 'basic.nack', { deliveryTag: 0, multiple: true, requeue: true });
+    expect(await taken(5)).toEqual(['a:2', 'a:3', 'a:4', 'b:1', 'b:5']);
+  });
+
+  it('die in the order of their consumer tags, those of basic.get first', async () => {
+    const grave = await declareQueue(client);
+    const work = await declareQueue(client, {
+      arguments: [
+        ['x-dead-letter-exchange', 'S', ''],
+        ['x-dead-letter-routing-key', 'S', grave],
+      ],
+    });
+    await publishTo(client, work, 3);
+    await client.call(1, 'basic.qos', { prefetchCount: 1 });
+    await client.call(1, 'basic.consume', { queue: work, consumerTag: 'b' });
+    expect(await taken(1)).toEqual(['b:1']);
+    await client.call(1, 'basic.consume', { queue: work, consumerTag: 'a' });
+    expect(await taken(1)).toEqual(['a:2']);
+    await client.get(1, work, false);
+    await client.openChannel(2);
+    await client.call(2, 'basic.consume', { queue: grave, noAck: true });
+    client.send(1, 'basic.nack', { deliveryTag: 0, multiple: true, requeue: false });
+    expect(await deliveries(3, 2)).toEqual(['3', '2', '1']);
+  });
+
+  it('let consumers go on one after the other', async () => {
+    await publish(4);
+    await client.call(1, 'basic.qos', { prefetchCount: 2 });
+    await client.call(1, 'basic.consume', { queue, consumerTag: 'b' });
+    expect(await taken(2)).toEqual(['b:1', 'b:2']);
+    await client.call(1, 'basic.consume', { queue, consumerTag: 'a' });
+    expect(await taken(2)).toEqual(['a:3', 'a:4']);
+    await publish(4);
+    client.send(1, 'basic.ack', { deliveryTag: 0, multiple: true });
+    expect(await taken(4)).toEqual(['a:1', 'a:2', 'b:3', 'b:4']);
+  });
+});

@@ -25,6 +25,7 @@ import type { Channel } from '../channel.js';
 import { ChannelConsumer, DeliveryOwner, Settlement } from '../deliveries.js';
 import { startReplyConsumer, stopReplyConsumer } from '../reply-to.js';
 import { REPLY_TO_NAME } from '../reply-to-names.js';
+import { giveBackAll, settle } from '../settle.js';
 import { lookUp } from './queue.js';
 
 export function qos(channel: Channel, method: BasicQos): void {
@@ -135,7 +136,7 @@ function onCancelledByQueue(channel: Channel, consumer: ChannelConsumer): void {
 
 export function cancel(channel: Channel, tag: string, isAnswered: boolean): void {
   const consumer = channel.consumers.get(tag);
-  if (consumer !== undefined && consumer === channel.replyTo?.consumer) {
+  if (channel.replyTo?.consumer.tag === tag) {
     stopReplyConsumer(channel);
   } else if (consumer !== undefined) {
     channel.consumers.delete(tag);
@@ -179,15 +180,17 @@ export function get(channel: Channel, method: BasicGet): void {
   if (method.noAck) queue.acknowledge(position, lastSequence);
 }
 
-export function settle(channel: Channel, method: BasicAck | BasicReject | BasicNack): void {
+export function settleDeliveries(channel: Channel, method: BasicAck | BasicReject | BasicNack): void {
+  const { deliveryTag } = method;
   switch (method.id) {
     case MethodId.BasicAck:
-      return channel.settle(method.deliveryTag, method.multiple, Settlement.Acknowledge);
+      return settle(channel, deliveryTag, method.multiple, Settlement.Acknowledge);
     case MethodId.BasicReject:
-      return channel.settle(method.deliveryTag, false, method.requeue ? Settlement.Fail : Settlement.Reject);
+      return settle(channel, deliveryTag, false, method.requeue ? Settlement.Fail : Settlement.Reject);
     case MethodId.BasicNack:
-      return channel.settle(
-        method.deliveryTag,
+      return settle(
+        channel,
+        deliveryTag,
         method.multiple,
         method.requeue ? Settlement.Requeue : Settlement.Reject,
       );
@@ -196,8 +199,7 @@ export function settle(channel: Channel, method: BasicAck | BasicReject | BasicN
 
 export function recover(channel: Channel, requeue: boolean, isAnswered: boolean): void {
   if (!requeue) throw new AmqpError(ReplyCode.NotImplemented, 'requeue=false');
-  channel.deliveries.settle(0, true, Settlement.Requeue);
-  if (channel.deliveries.globalPrefetch !== 0) channel.wakeConsumers();
+  giveBackAll(channel);
   if (!isAnswered) return;
   channel.writer.reset();
   encodeBasicRecoverOk(channel.writer);

@@ -93,7 +93,7 @@ function dispatch(channel: Channel, method: ClientMethod): void {
     case MethodId.BasicAck:
     case MethodId.BasicReject:
     case MethodId.BasicNack:
-      return basic.settle(channel, method);
+      return basic.settleDeliveries(channel, method);
     case MethodId.BasicRecover:
       return basic.recover(channel, method.requeue, true);
     case MethodId.BasicRecoverAsync:

@@ -77,6 +77,9 @@ export function bind(channel: Channel, method: QueueBind): void {
   const { queueName, exchangeName, routingKey } = checkNames(channel, method);
   const { virtualHost, owner } = channel.context;
   const source = virtualHost.exchangeNamed(exchangeName);
+  const bound = virtualHost.queues.get(queueName);
+  // RabbitMQ looks at the binding before it asks whose queue it is (rabbit_binding, add).
+  if (bound !== undefined) source.checkBinding(bound, routingKey, method.arguments);
   virtualHost.bind(source, virtualHost.queueFor(queueName, owner), routingKey, method.arguments);
   if (method.noWait) return;
   channel.writer.reset();
@@ -88,7 +91,9 @@ export function unbind(channel: Channel, method: QueueUnbind): void {
   const { queueName, exchangeName, routingKey } = checkNames(channel, method);
   const { virtualHost, owner } = channel.context;
   const source = virtualHost.exchanges.get(exchangeName);
-  if (source !== undefined && virtualHost.queues.has(queueName)) {
+  const bound = virtualHost.queues.get(queueName);
+  // RabbitMQ asks whose queue it is only when there is a binding to remove (rabbit_binding, remove).
+  if (source !== undefined && bound !== undefined && source.hasBinding(bound, routingKey, method.arguments)) {
     virtualHost.unbind(source, virtualHost.queueFor(queueName, owner), routingKey, method.arguments);
   }
   channel.writer.reset();
