@@ -24,8 +24,8 @@ export const MUTATIONS = [
   {
     name: 'an unknown queue is answered with 405',
     file: 'broker/virtual-host.ts',
-    from: "if (queue === undefined) throw notFound(`no queue '${name}' in vhost '${this.name}'`);",
-    to: 'if (queue === undefined) throw this.locked(name);',
+    from: 'if (queue === undefined) throw notFound(`no queue',
+    to: 'if (queue === undefined) throw this.locked(name);\n    if (queue === undefined) throw notFound(`no queue',
   },
   {
     name: 'errors of a channel name no method',
@@ -85,7 +85,7 @@ export const MUTATIONS = [
     name: 'a consumer tag may be used twice',
     file: 'server/handlers/basic.ts',
     from: 'if (channel.consumers.has(tag)) throw',
-    to: 'if (channel.consumers.has(`${tag}!`)) throw',
+    to: "if (channel.consumers.has(tag + '!')) throw",
   },
   {
     name: 'nobody is told that a consumer was cancelled',
