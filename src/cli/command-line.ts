@@ -1,6 +1,7 @@
 /** The `leveret` command: flags in, exit code out, and one clear sentence on standard error when it fails. */
 import { createRequire } from 'node:module';
 import yargs from 'yargs';
+import { BENCH_FLAGS, BENCH_SWITCHES, benchCommand } from './bench-command.js';
 import { CommandError, EXIT_FAILURE, EXIT_USAGE } from './command-error.js';
 import { CONFORMANCE_FLAGS, conformanceCommand } from './conformance-command.js';
 import { suggestion } from './nearest-name.js';
@@ -44,8 +45,12 @@ async function carryOut(args: readonly string[]): Promise<number> {
 }
 
 /** Names of commands, for suggestions. */
-const COMMANDS = ['start', 'conformance'];
+const COMMANDS = ['start', 'conformance', 'bench'];
 const START_FLAGS = START_OPTIONS.map((option) => `--${option.name}`);
+const FLAGS_OF: ReadonlyMap<string | undefined, readonly string[]> = new Map([
+  ['conformance', CONFORMANCE_FLAGS],
+  ['bench', BENCH_FLAGS],
+]);
 
 function commandLine(args: readonly string[]) {
   return (
@@ -65,6 +70,7 @@ function commandLine(args: readonly string[]) {
       })
       .command(startCommand())
       .command(conformanceCommand())
+      .command(benchCommand())
       .alias('help', 'h')
       .version(packageVersion())
       .strict()
@@ -81,6 +87,7 @@ function commandLine(args: readonly string[]) {
 const SWITCHES = [
   ...START_OPTIONS.filter((option) => option.kind === 'switch').map((option) => `--${option.name}`),
   '--list',
+  ...BENCH_SWITCHES,
 ];
 /** A longer flag is cut in messages. */
 const FLAG_LENGTH_MAX = 60;
@@ -103,9 +110,8 @@ function explain(message: string, args: readonly string[]): string {
   const unknown = /^Unknown (?:arguments?|commands?): (.+)$/s.exec(message)?.[1]?.split(', ')[0];
   if (unknown === undefined) return `${message}; see leveret --help`;
   const flag = args.find((arg) => /^-/.test(arg) && arg.replace(/^-+/, '').split('=')[0] === unknown);
-  const isConformance = args[0] === 'conformance';
   if (flag === undefined) {
-    if (isConformance)
+    if (args[0] === 'conformance')
       return `unexpected argument ${quote(unknown)}; conformance judges one broker at a time`;
     if (args.some((arg) => COMMANDS.includes(arg))) {
       return `unexpected argument ${quote(unknown)}; every option of start begins with --, see leveret --help`;
@@ -113,7 +119,7 @@ function explain(message: string, args: readonly string[]): string {
     return `unknown command ${quote(unknown)}${advice(unknown, COMMANDS)}`;
   }
   const name = flag.split('=')[0]!.slice(0, FLAG_LENGTH_MAX);
-  const known = isConformance ? CONFORMANCE_FLAGS : START_FLAGS;
+  const known = FLAGS_OF.get(args[0]) ?? START_FLAGS;
   return `unknown flag ${name}${advice(name, [...known, '--help', '--version'])}`;
 }
 

@@ -1,0 +1,116 @@
+/** One run of a flow: messages from producers through queues to consumers, each counted and in order. */
+import { type Endpoint, parseUrl } from './broker-url.js';
+import { Consumer, type ConsumerOptions } from './consumer.js';
+import { syncsPerSecond } from './disk-probe.js';
+import { method, shortstr, table, u8, u16 } from './frames.js';
+import { Meter } from './meter.js';
+import { residentBytesOf } from './process-figures.js';
+import { Publisher } from './publisher.js';
+import { RawClient } from './raw-client.js';
+import type { FlowScenario, LoadRequest, RunResult } from './scenario.js';
+import { withStallCheck } from './stall.js';
+import { Topology } from './topology.js';
+
+const PASSIVE = 1;
+
+type Figures = RunResult['figures'];
+
+interface Parties {
+  readonly publishers: readonly Publisher[];
+  readonly consumers: readonly { readonly consumer: Consumer; readonly options: ConsumerOptions }[];
+  readonly deliveries: number;
+}
+
+export async function runFlow(flow: FlowScenario, request: LoadRequest): Promise<RunResult> {
+  const endpoint = parseUrl(request.url);
+  const topology = new Topology(flow);
+  const admin = await RawClient.connect(endpoint);
+  await topology.declare(admin);
+  const idle = await connectIdle(endpoint, flow.idleConnections);
+  const parties = await connectParties(endpoint, flow, topology, request.messages);
+  const syncs = flow.probeBytes > 0 ? syncsPerSecond(request.probeDirectory, flow.probeBytes) : undefined;
+  const { publishers, consumers } = parties;
+  const progress = (): number =>
+    publishers.reduce((sum, publisher) => sum + publisher.progress, 0) + deliveredIn(parties);
+  const describe = (): string =>
+    `${deliveredIn(parties)} of ${parties.deliveries} deliveries came, ` + `for ${request.messages} messages`;
+  let figures: Figures;
+  try {
+    const work = (flow.isBacklog ? runBacklog : runAtOnce)(parties, topology, request);
+    figures = await withStallCheck(work, request.stallMs, progress, describe);
+  } finally {
+    for (const publisher of publishers) publisher.close();
+    for (const { consumer } of consumers) consumer.close();
+  }
+  const residentBytes = request.pid === undefined ? Number.NaN : residentBytesOf(request.pid);
+  for (const client of idle) client.close();
+  const left = await topology.remove(admin);
+  await admin.closeOrderly();
+  if (left > 0) throw new Error(`${left} messages were left in the queues, after all had been delivered`);
+  return { figures, residentBytes, syncsPerSecond: syncs };
+}
+
+async function connectIdle(endpoint: Endpoint, count: number): Promise<RawClient[]> {
+  const clients: RawClient[] = [];
+  while (clients.length < count) clients.push(await RawClient.connect(endpoint));
+  return clients;
+}
+
+async function connectParties(
+  endpoint: Endpoint,
+  flow: FlowScenario,
+  topology: Topology,
+  messages: number,
+): Promise<Parties> {
+  const perProducer = Math.ceil(messages / flow.producers);
+  const publishers: Publisher[] = [];
+  for (let i = 0; i < flow.producers; i++) {
+    const variants = topology.variants(i);
+    const { confirmWindow } = flow;
+    publishers.push(await Publisher.connect(endpoint, { variants, messages: perProducer, confirmWindow }));
+  }
+  const consumers: { consumer: Consumer; options: ConsumerOptions }[] = [];
+  let deliveries = 0;
+  const { queues, sequence } = topology;
+  for (let i = 0; i < flow.consumers; i++) {
+    const queueIndexes = [...queues.keys()].filter((index) => index % flow.consumers === i);
+    const expected = topology.expected(queueIndexes, perProducer);
+    const { ackEvery, prefetch } = flow;
+    const options = { queues, queueIndexes, sequence, expected, ackEvery, prefetch };
+    deliveries += expected;
+    if (expected > 0) consumers.push({ consumer: await Consumer.connect(endpoint, options), options });
+  }
+  return { publishers, consumers, deliveries };
+}
+
+const deliveredIn = ({ consumers }: Parties): number =>
+  consumers.reduce((sum, { consumer }) => sum + consumer.count, 0);
+
+async function runAtOnce(parties: Parties, _topology: Topology, request: LoadRequest): Promise<Figures> {
+  const { publishers, consumers } = parties;
+  const meter = new Meter(request.pid);
+  for (const { consumer, options } of consumers) consumer.start(options);
+  await Promise.all([
+    ...publishers.map((publisher) => publisher.run()),
+    ...consumers.map(({ consumer }) => consumer.done),
+  ]);
+  return { '': meter.stop(parties.deliveries) };
+}
+
+async function runBacklog(parties: Parties, topology: Topology, request: LoadRequest): Promise<Figures> {
+  const { publishers, consumers } = parties;
+  const publishing = new Meter(request.pid);
+  // Answered on the same channel: everything before it was taken in. With confirms that is known already.
+  const look = method(1, 50, 10, u16(0), shortstr(topology.queues[0]!), u8(PASSIVE), table());
+  await Promise.all(
+    publishers.map(async (publisher) => {
+      await publisher.run();
+      if (!publisher.hasConfirms) await publisher.flush(look, 50, 11);
+    }),
+  );
+  const published = publishing.stop(request.messages);
+  const draining = new Meter(request.pid);
+  for (const { consumer, options } of consumers) consumer.start(options);
+  await Promise.all(consumers.map(({ consumer }) => consumer.done));
+  return { published, drained: draining.stop(parties.deliveries) };
+}
