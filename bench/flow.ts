@@ -24,36 +24,29 @@ interface Parties {
 export async function runFlow(flow: FlowScenario, request: LoadRequest): Promise<RunResult> {
   const endpoint = parseUrl(request.url);
   const topology = new Topology(flow);
-  const admin = await RawClient.connect(endpoint);
-  await topology.declare(admin);
-  const idle = await connectIdle(endpoint, flow.idleConnections);
-  const parties = await connectParties(endpoint, flow, topology, request.messages);
-  const syncs = flow.probeBytes > 0 ? syncsPerSecond(request.probeDirectory, flow.probeBytes) : undefined;
-  const { publishers, consumers } = parties;
-  const progress = (): number =>
-    publishers.reduce((sum, publisher) => sum + publisher.progress, 0) + deliveredIn(parties);
-  const describe = (): string =>
-    `${deliveredIn(parties)} of ${parties.deliveries} deliveries came, ` + `for ${request.messages} messages`;
-  let figures: Figures;
+  const open: { close(): void }[] = [];
   try {
+    const admin = await RawClient.connect(endpoint);
+    open.push(admin);
+    await topology.declare(admin);
+    for (let i = 0; i < flow.idleConnections; i++) open.push(await RawClient.connect(endpoint));
+    const parties = await connectParties(endpoint, flow, topology, request.messages, open);
+    const syncs = flow.probeBytes > 0 ? syncsPerSecond(request.probeDirectory, flow.probeBytes) : undefined;
     const work = (flow.isBacklog ? runBacklog : runAtOnce)(parties, topology, request);
-    figures = await withStallCheck(work, request.stallMs, progress, describe);
+    const figures = await withStallCheck(
+      work,
+      request.stallMs,
+      () => parties.publishers.reduce((sum, { progress }) => sum + progress, deliveredIn(parties)),
+      () =>
+        `${deliveredIn(parties)} of ${parties.deliveries} deliveries came, for ${request.messages} messages`,
+    );
+    const residentBytes = request.pid === undefined ? Number.NaN : residentBytesOf(request.pid);
+    const left = await topology.remove(admin);
+    if (left > 0) throw new Error(`${left} messages were left in the queues, after all had been delivered`);
+    return { figures, residentBytes, syncsPerSecond: syncs };
   } finally {
-    for (const publisher of publishers) publisher.close();
-    for (const { consumer } of consumers) consumer.close();
+    for (const client of open) client.close();
   }
-  const residentBytes = request.pid === undefined ? Number.NaN : residentBytesOf(request.pid);
-  for (const client of idle) client.close();
-  const left = await topology.remove(admin);
-  await admin.closeOrderly();
-  if (left > 0) throw new Error(`${left} messages were left in the queues, after all had been delivered`);
-  return { figures, residentBytes, syncsPerSecond: syncs };
-}
-
-async function connectIdle(endpoint: Endpoint, count: number): Promise<RawClient[]> {
-  const clients: RawClient[] = [];
-  while (clients.length < count) clients.push(await RawClient.connect(endpoint));
-  return clients;
 }
 
 async function connectParties(
@@ -61,13 +54,16 @@ async function connectParties(
   flow: FlowScenario,
   topology: Topology,
   messages: number,
+  open: { close(): void }[],
 ): Promise<Parties> {
   const perProducer = Math.ceil(messages / flow.producers);
   const publishers: Publisher[] = [];
   for (let i = 0; i < flow.producers; i++) {
-    const variants = topology.variants(i);
     const { confirmWindow } = flow;
-    publishers.push(await Publisher.connect(endpoint, { variants, messages: perProducer, confirmWindow }));
+    const options = { variants: topology.variants(i), messages: perProducer, confirmWindow };
+    const publisher = await Publisher.connect(endpoint, options);
+    open.push(publisher);
+    publishers.push(publisher);
   }
   const consumers: { consumer: Consumer; options: ConsumerOptions }[] = [];
   let deliveries = 0;
@@ -77,8 +73,11 @@ async function connectParties(
     const expected = topology.expected(queueIndexes, perProducer);
     const { ackEvery, prefetch } = flow;
     const options = { queues, queueIndexes, sequence, expected, ackEvery, prefetch };
+    if (expected === 0) continue;
     deliveries += expected;
-    if (expected > 0) consumers.push({ consumer: await Consumer.connect(endpoint, options), options });
+    const consumer = await Consumer.connect(endpoint, options);
+    open.push(consumer);
+    consumers.push({ consumer, options });
   }
   return { publishers, consumers, deliveries };
 }

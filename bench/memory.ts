@@ -7,8 +7,6 @@ import type { LoadRequest, Measured, MemoryScenario, RunResult } from './scenari
 import { flow } from './scenarios.js';
 import { Topology } from './topology.js';
 
-/** A broker that was just busy may give memory back; what it has after this counts. */
-const SETTLE_MS = 1500;
 const CONNECTING_AT_ONCE = 16;
 const MEBIBYTE = 1_048_576;
 
@@ -17,7 +15,7 @@ export async function runMemory(scenario: MemoryScenario, request: LoadRequest):
   if (pid === undefined) throw new Error("the broker's process is not known: is it on this machine?");
   const endpoint = parseUrl(request.url);
   const residentMegabytes = async (): Promise<number> => {
-    await sleep(SETTLE_MS);
+    await sleep(scenario.settleMs);
     return residentBytesOf(pid) / MEBIBYTE;
   };
   const idle = await residentMegabytes();

@@ -42,8 +42,26 @@ function linkOf(path: string): string {
   }
 }
 
-/** CPU time used so far by all threads, in seconds, in steps of a hundredth; NaN when it cannot be read. */
+/** User and system time so far of all threads, in seconds; NaN when it cannot be read. */
 export function cpuSecondsOf(pid: number): number {
+  const nanoseconds = threadsOf(pid).map((thread) =>
+    // Of each thread that runs: time on a processor, time in wait of one, and how often.
+    Number.parseInt(lines(`/proc/${pid}/task/${thread}/schedstat`)[0] ?? '', 10),
+  );
+  const sum = nanoseconds.reduce((total, value) => total + value, 0) / 1e9;
+  return nanoseconds.length > 0 && !Number.isNaN(sum) ? sum : cpuSecondsInTicks(pid);
+}
+
+function threadsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
+}
+
+/** The same in hundredths of a second, where the kernel does not count finer. */
+function cpuSecondsInTicks(pid: number): number {
   const stat = lines(`/proc/${pid}/stat`)[0] ?? '';
   // The name in parentheses may hold anything; utime and stime are the 12th and 13th field after it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

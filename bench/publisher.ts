@@ -3,8 +3,8 @@
  * one's number, at the beginning of its body, is filled in. With confirms a window of messages is outstanding.
  */
 import type { Endpoint } from './broker-url.js';
-import { FrameCutter } from './frame-cutter.js';
-import { describeMethod, type EncodedPublish, method, readU32, u8 } from './frames.js';
+import { ConfirmReader } from './confirm-reader.js';
+import { type EncodedPublish, method, u8 } from './frames.js';
 import { RawClient } from './raw-client.js';
 
 /** Written at once: large enough that the generator is not what is measured. */
@@ -12,7 +12,6 @@ const WRITE_BYTES = 131_072;
 /** Buffers: one is filled while others are on their way. */
 const SLOTS = 4;
 const READ_BYTES = 65_536;
-const BASIC_ACK = 0x003c_0050;
 
 export interface PublisherOptions {
   /** Published in turns. */
@@ -26,42 +25,6 @@ interface Slot {
   readonly bytes: Buffer;
   writesUnderWay: number;
   readonly onWritten: () => void;
-}
-
-/** Counts each confirmed message once: a broker may confirm some by themselves, and then all up to a later one. */
-class ConfirmReader extends FrameCutter {
-  confirmed = 0;
-  private readonly isConfirmed: Uint8Array;
-  /** All up to this tag are confirmed. */
-  private allUpTo = 0;
-
-  constructor(messages: number) {
-    super();
-    this.isConfirmed = new Uint8Array(messages + 1);
-  }
-
-  protected override onMethod(bytes: Uint8Array, at: number): void {
-    if (readU32(bytes, at) !== BASIC_ACK) {
-      throw new Error(`a publish was not confirmed: the broker sent ${describeMethod(bytes, at)}`);
-    }
-    const tag = readU32(bytes, at + 8);
-    const isMultiple = (bytes[at + 12]! & 1) !== 0;
-    if (tag >= this.isConfirmed.length) throw new Error(`message ${tag} was confirmed, and never published`);
-    if (!isMultiple) return this.confirm(tag);
-    while (this.allUpTo < tag) this.confirm(++this.allUpTo);
-  }
-
-  protected override onBodyHead(): void {
-    throw new Error('the broker delivered to the publisher');
-  }
-
-  protected override onBodyEnd(): void {}
-
-  private confirm(tag: number): void {
-    if (this.isConfirmed[tag] === 1) return;
-    this.isConfirmed[tag] = 1;
-    this.confirmed++;
-  }
 }
 
 export class Publisher {

@@ -78,6 +78,8 @@ export interface MemoryScenario extends Described {
   readonly kind: 'memory';
   readonly connections: number;
   readonly queues: number;
+  /** A broker that was just busy may give memory back: what it has so much later counts. */
+  readonly settleMs: number;
 }
 
 export type Scenario = FlowScenario | LatencyScenario | ConnectScenario | MemoryScenario;

@@ -218,6 +218,7 @@ const others: readonly Scenario[] = [
     title: 'resident memory of a broker that was just started',
     connections: 1_000,
     queues: 10_000,
+    settleMs: 1_500,
     messages: 0,
     figures: [
       figure({ atMost: 60, timesRabbit: 1 }, 'MB', 'idle', 'idle'),
