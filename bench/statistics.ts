@@ -15,3 +15,10 @@ export interface Spread {
 export function spreadOf(values: readonly number[]): Spread {
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
+
+/** The values that a quarter of all are below, and above; of few values the nearest ones. */
+export function quartilesOf(values: readonly number[]): { readonly lower: number; readonly upper: number } {
+  const sorted = [...values].sort((a, b) => a - b);
+  const step = Math.floor((sorted.length - 1) / 4);
+  return { lower: sorted[step] ?? Number.NaN, upper: sorted[sorted.length - 1 - step] ?? Number.NaN };
+}
