@@ -24,6 +24,26 @@ export interface Broker {
   stop(): Promise<void>;
 }
 
+/** What stops the brokers that were started here, those that are still starting included. */
+const stops = new Set<() => Promise<void>>();
+
+/** Stops every broker that was started here and still runs. */
+export async function stopStarted(): Promise<void> {
+  for (const stop of stops) await stop();
+}
+
+/** Stops once, and only what was not stopped yet. */
+function onceStopped(work: () => Promise<void>): () => Promise<void> {
+  let stopping: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    stopping ??= work();
+    await stopping;
+    stops.delete(stop);
+  };
+  stops.add(stop);
+  return stop;
+}
+
 const execute = promisify(execFile);
 const PACKAGE = fileURLToPath(new URL('../../', import.meta.url));
 export const LEVERET = join(PACKAGE, 'dist', 'main.js');
@@ -34,7 +54,9 @@ export async function givenBroker(url: string): Promise<Broker> {
   const { host, port } = parseUrl(url);
   const pid = isHere(host) ? pidListeningOn(port) : undefined;
   const stop = async (): Promise<void> => {};
-  return { ...(await look(url)), url, pid, directory: tmpdir(), startFresh: undefined, stop };
+  const { product, isRabbit } = await look(url);
+  const label = `${product} at ${host}:${port}`;
+  return { label, isRabbit, url, pid, directory: tmpdir(), startFresh: undefined, stop };
 }
 
 /** Starts a Leveret with a data directory of its own, so that what is durable is. */
@@ -44,11 +66,11 @@ export async function startLeveret(program = LEVERET, name?: string): Promise<Br
   args.push('--port', '0', '--log-format', 'json');
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const stop = async (): Promise<void> => {
+  const stop = onceStopped(async () => {
     child.kill();
     await ended;
     rmSync(directory, { recursive: true, force: true });
-  };
+  });
   try {
     const port = await new Promise<number>((resolve, reject) => {
       child.once('exit', (code) => reject(new Error(`the broker ended with code ${code}`)));
@@ -59,8 +81,8 @@ export async function startLeveret(program = LEVERET, name?: string): Promise<Br
     });
     const url = `amqp://guest:guest@127.0.0.1:${port}`;
     const startFresh = (): Promise<Broker> => startLeveret(program, name);
-    const { label, isRabbit } = await look(url);
-    return { label: name ?? label, isRabbit, url, pid: child.pid, directory, startFresh, stop };
+    const { product, isRabbit } = await look(url);
+    return { label: name ?? product, isRabbit, url, pid: child.pid, directory, startFresh, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -71,23 +93,24 @@ export async function startLeveret(program = LEVERET, name?: string): Promise<Br
 export async function startRabbitMq(): Promise<Broker> {
   if (!existsSync(RABBITMQ_SCRIPT)) throw new Error(`${RABBITMQ_SCRIPT} is missing`);
   const directory = mkdtempSync(join(tmpdir(), 'leveret-bench-rabbitmq-'));
-  const stop = async (): Promise<void> => {
+  const stop = onceStopped(async () => {
     await execute('bash', [RABBITMQ_SCRIPT, 'stop', directory]);
     rmSync(directory, { recursive: true, force: true });
-  };
+  });
   try {
     const { stdout } = await execute('bash', [RABBITMQ_SCRIPT, 'start', directory]);
     const port = Number(stdout.trim().split('\n').at(-1));
     const url = `amqp://guest:guest@127.0.0.1:${port}`;
     const pid = pidListeningOn(port);
-    return { ...(await look(url)), url, pid, directory, startFresh: startRabbitMq, stop };
+    const { product, isRabbit } = await look(url);
+    return { label: product, isRabbit, url, pid, directory, startFresh: startRabbitMq, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function look(url: string): Promise<Pick<Broker, 'label' | 'isRabbit'>> {
+async function look(url: string): Promise<{ product: string; isRabbit: boolean }> {
   const endpoint = parseUrl(url);
   const address = `${endpoint.host}:${endpoint.port}`;
   let client: RawClient;
@@ -97,10 +120,8 @@ async function look(url: string): Promise<Pick<Broker, 'label' | 'isRabbit'>> {
     throw new Error(`cannot open a connection to the broker at ${address}: ${(error as Error).message}`);
   }
   await client.closeOrderly();
-  return {
-    label: `${client.product} at ${address}`,
-    isRabbit: client.product.startsWith('RabbitMQ'),
-  };
+  const { product } = client;
+  return { product, isRabbit: product.startsWith('RabbitMQ') };
 }
 
 function isHere(host: string): boolean {

@@ -3,6 +3,7 @@ import { type Endpoint, parseUrl } from './broker-url.js';
 import { Consumer, type ConsumerOptions } from './consumer.js';
 import { syncsPerSecond } from './disk-probe.js';
 import { method, shortstr, table, u8, u16 } from './frames.js';
+import { inTurns } from './in-turns.js';
 import { Meter } from './meter.js';
 import { residentBytesOf } from './process-figures.js';
 import { Publisher } from './publisher.js';
@@ -12,6 +13,7 @@ import { withStallCheck } from './stall.js';
 import { Topology } from './topology.js';
 
 const PASSIVE = 1;
+const CONNECTING_AT_ONCE = 16;
 
 type Figures = RunResult['figures'];
 
@@ -29,7 +31,9 @@ export async function runFlow(flow: FlowScenario, request: LoadRequest): Promise
     const admin = await RawClient.connect(endpoint);
     open.push(admin);
     await topology.declare(admin);
-    for (let i = 0; i < flow.idleConnections; i++) open.push(await RawClient.connect(endpoint));
+    await inTurns(flow.idleConnections, CONNECTING_AT_ONCE, async () => {
+      open.push(await RawClient.connect(endpoint));
+    });
     const parties = await connectParties(endpoint, flow, topology, request.messages, open);
     const syncs = flow.probeBytes > 0 ? syncsPerSecond(request.probeDirectory, flow.probeBytes) : undefined;
     const work = (flow.isBacklog ? runBacklog : runAtOnce)(parties, topology, request);
@@ -57,14 +61,14 @@ async function connectParties(
   open: { close(): void }[],
 ): Promise<Parties> {
   const perProducer = Math.ceil(messages / flow.producers);
-  const publishers: Publisher[] = [];
-  for (let i = 0; i < flow.producers; i++) {
-    const { confirmWindow } = flow;
-    const options = { variants: topology.variants(i), messages: perProducer, confirmWindow };
+  const { confirmWindow } = flow;
+  const publishers = await inTurns(flow.producers, CONNECTING_AT_ONCE, async (i) => {
+    const variants = topology.variants(i);
+    const options = { variants, messages: perProducer, confirmWindow, publishers: flow.producers };
     const publisher = await Publisher.connect(endpoint, options);
     open.push(publisher);
-    publishers.push(publisher);
-  }
+    return publisher;
+  });
   const consumers: { consumer: Consumer; options: ConsumerOptions }[] = [];
   let deliveries = 0;
   const { queues, sequence } = topology;

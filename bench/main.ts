@@ -1,8 +1,9 @@
 /** `leveret bench`: measures brokers by their URLs, or one that it starts, and says whether the targets are met. */
-import { type Broker, givenBroker, startLeveret, startRabbitMq } from './brokers.js';
+import { type Broker, givenBroker, startLeveret, startRabbitMq, stopStarted } from './brokers.js';
 import { matchesGlob } from './glob.js';
 import { MEASURE_DEFAULTS, measure } from './measure.js';
-import { reportOf, type ScenarioReport, scenarioText } from './report.js';
+import { reportOf, scenarioText } from './report.js';
+import { measureScaling, type ScalingRow, scalingRows, scalingText } from './scaling.js';
 import type { Scenario } from './scenario.js';
 import { scenarios } from './scenarios.js';
 
@@ -17,6 +18,8 @@ export interface BenchOptions {
   readonly json: boolean;
   /** RabbitMQ is started, as the last broker. */
   readonly isVsRabbit: boolean;
+  /** What a message costs as there is more of something, instead of the scenarios. */
+  readonly isScaling: boolean;
   readonly stallMs?: number | undefined;
 }
 
@@ -25,14 +28,17 @@ export interface Output {
   readonly writeError: (text: string) => void;
 }
 
+type Measurable = Scenario | ScalingRow;
+
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 64;
 
 /** @returns the exit code: 0 when no message was lost, doubled or out of order, whatever the targets */
 export async function bench(options: BenchOptions, output: Output): Promise<number> {
-  const chosen = chooseScenarios(options.only);
+  const all: readonly Measurable[] = options.isScaling ? scalingRows : scenarios;
+  const chosen = all.filter(({ name }) => isChosen(name, options.only));
   if (chosen.length === 0) {
-    output.writeError('leveret bench: no scenario fits --only; --list alone names those there are\n');
+    output.writeError('leveret bench: nothing fits --only; --list alone names what there is\n');
     return EXIT_USAGE;
   }
   if (options.list) {
@@ -40,10 +46,7 @@ export async function bench(options: BenchOptions, output: Output): Promise<numb
     return 0;
   }
   const brokers: Broker[] = [];
-  const stopAll = async (): Promise<void> => {
-    for (const broker of brokers.splice(0)) await broker.stop();
-  };
-  const onSignal = (): void => void stopAll().then(() => process.exit(EXIT_FAILED));
+  const onSignal = (): void => void stopStarted().then(() => process.exit(EXIT_FAILED));
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
     if (options.urls.length === 0) brokers.push(await startLeveret());
@@ -55,35 +58,41 @@ export async function bench(options: BenchOptions, output: Output): Promise<numb
     return EXIT_FAILED;
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-    await stopAll();
+    await stopStarted();
   }
 }
 
 async function run(
-  chosen: readonly Scenario[],
+  chosen: readonly Measurable[],
   brokers: readonly Broker[],
   options: BenchOptions,
   output: Output,
 ): Promise<number> {
-  const {
-    runs = MEASURE_DEFAULTS.runs,
-    messagesScale = MEASURE_DEFAULTS.messagesScale,
-    stallMs = MEASURE_DEFAULTS.stallMs,
-  } = options;
-  const reports: ScenarioReport[] = [];
-  const onProgress = (text: string): void => output.writeError(`${text}\n`);
-  for (const scenario of chosen) {
-    const measured = await measure(scenario, brokers, { runs, messagesScale, stallMs, onProgress });
-    const report = reportOf(measured, brokers);
-    reports.push(report);
-    if (!options.json) output.write(scenarioText(report));
+  const measureOptions = {
+    runs: options.runs ?? MEASURE_DEFAULTS.runs,
+    messagesScale: options.messagesScale ?? MEASURE_DEFAULTS.messagesScale,
+    stallMs: options.stallMs ?? MEASURE_DEFAULTS.stallMs,
+    onProgress: (text: string): void => output.writeError(`${text}\n`),
+  };
+  const reports: object[] = [];
+  let hasFailed = false;
+  for (const one of chosen) {
+    if ('sizes' in one) {
+      const report = await measureScaling(one, brokers, measureOptions);
+      hasFailed ||= report.brokers.some(({ cells }) => cells.some(({ failure }) => failure !== undefined));
+      reports.push(report);
+      if (!options.json) output.write(scalingText(report));
+    } else {
+      const report = reportOf(await measure(one, brokers, measureOptions), brokers);
+      hasFailed ||= report.failures.length > 0;
+      reports.push(report);
+      if (!options.json) output.write(scenarioText(report));
+    }
   }
   if (options.json) output.write(`${JSON.stringify(reports, undefined, 2)}\n`);
-  return reports.some(({ failures }) => failures.length > 0) ? EXIT_FAILED : 0;
+  return hasFailed ? EXIT_FAILED : 0;
 }
 
-function chooseScenarios(only: string | undefined): readonly Scenario[] {
-  if (only === undefined) return scenarios;
-  const globs = only.split(',');
-  return scenarios.filter(({ name }) => globs.some((glob) => matchesGlob(name, glob)));
+function isChosen(name: string, only: string | undefined): boolean {
+  return only === undefined || only.split(',').some((glob) => matchesGlob(name, glob));
 }

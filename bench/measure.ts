@@ -86,7 +86,7 @@ async function runOnce(
 function load(scenario: Scenario, broker: Broker, share: number, stallMs: number): Promise<RunResult> {
   const request: LoadRequest = {
     url: broker.url,
-    scenario: scaled(scenario, share),
+    scenario,
     messages: Math.max(1, Math.ceil(scenario.messages * share)),
     pid: broker.pid,
     probeDirectory: broker.directory,
@@ -94,15 +94,11 @@ function load(scenario: Scenario, broker: Broker, share: number, stallMs: number
   };
   return new Promise((resolve, reject) => {
     execFile(process.execPath, [LOAD_PROGRAM, JSON.stringify(request)], (error, stdout, stderr) => {
-      if (error === null) return resolve(JSON.parse(stdout) as RunResult);
+      if (error === null) return resolve(JSON.parse(stdout, nullIsNaN) as RunResult);
       reject(new Error(stderr.trim() || error.message));
     });
   });
 }
 
-/** With few messages also the parts that are not counted in messages are made small. */
-function scaled(scenario: Scenario, share: number): Scenario {
-  if (scenario.kind !== 'memory' || share >= 1) return scenario;
-  const { connections, queues } = scenario;
-  return { ...scenario, connections: Math.ceil(connections * share), queues: Math.ceil(queues * share) };
-}
+/** What is not known is NaN, which JSON has as null. */
+const nullIsNaN = (_key: string, value: unknown): unknown => (value === null ? Number.NaN : value);

@@ -1,6 +1,7 @@
 /** How much resident memory a broker has when it is idle, and how much more with idle connections and empty queues. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseUrl } from './broker-url.js';
+import { inTurns } from './in-turns.js';
 import { residentBytesOf } from './process-figures.js';
 import { RawClient } from './raw-client.js';
 import type { LoadRequest, Measured, MemoryScenario, RunResult } from './scenario.js';
@@ -19,12 +20,7 @@ export async function runMemory(scenario: MemoryScenario, request: LoadRequest):
     return residentBytesOf(pid) / MEBIBYTE;
   };
   const idle = await residentMegabytes();
-  const clients: RawClient[] = [];
-  let wanted = scenario.connections;
-  const connectInTurn = async (): Promise<void> => {
-    while (wanted-- > 0) clients.push(await RawClient.connect(endpoint));
-  };
-  await Promise.all(Array.from({ length: CONNECTING_AT_ONCE }, connectInTurn));
+  const clients = await inTurns(scenario.connections, CONNECTING_AT_ONCE, () => RawClient.connect(endpoint));
   const connected = await residentMegabytes();
   for (const client of clients) client.close();
   const disconnected = await residentMegabytes();

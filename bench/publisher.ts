@@ -11,7 +11,7 @@ import { RawClient } from './raw-client.js';
 const WRITE_BYTES = 131_072;
 /** Buffers: one is filled while others are on their way. */
 const SLOTS = 4;
-const READ_BYTES = 65_536;
+const CONFIRM_READ_BYTES = 65_536;
 
 export interface PublisherOptions {
   /** Published in turns. */
@@ -19,6 +19,8 @@ export interface PublisherOptions {
   readonly messages: number;
   /** 0: no confirms. */
   readonly confirmWindow: number;
+  /** Publishers of the run: the more there are, the less each writes at once. */
+  readonly publishers: number;
 }
 
 interface Slot {
@@ -51,7 +53,8 @@ export class Publisher {
     this.confirms = new ConfirmReader(options.messages);
     const { variants } = options;
     const cycleBytes = variants.reduce((sum, { bytes }) => sum + bytes.length, 0);
-    const cycles = Math.max(1, Math.floor(WRITE_BYTES / cycleBytes));
+    const writeBytes = WRITE_BYTES / options.publishers;
+    const cycles = Math.max(1, Math.floor(writeBytes / cycleBytes));
     const messages = Array.from({ length: cycles }, () => variants).flat();
     this.starts = new Uint32Array(messages.length + 1);
     this.bodies = new Uint32Array(messages.length);
@@ -59,14 +62,15 @@ export class Publisher {
       this.bodies[i] = this.starts[i]! + bodyAt;
       this.starts[i + 1] = this.starts[i]! + bytes.length;
     }
-    this.perWrite = Math.max(1, Math.floor((WRITE_BYTES * variants.length) / cycleBytes));
+    this.perWrite = Math.max(1, Math.floor((writeBytes * variants.length) / cycleBytes));
     const template = Buffer.concat(messages.map(({ bytes }) => bytes));
     this.slots = Array.from({ length: SLOTS }, () => this.makeSlot(template));
   }
 
   static async connect(endpoint: Endpoint, options: PublisherOptions): Promise<Publisher> {
-    const client = await RawClient.connect(endpoint, READ_BYTES);
-    if (options.confirmWindow > 0) await client.call(method(1, 85, 10, u8(0)), 85, 11);
+    if (options.confirmWindow === 0) return new Publisher(await RawClient.connect(endpoint), options);
+    const client = await RawClient.connect(endpoint, CONFIRM_READ_BYTES);
+    await client.call(method(1, 85, 10, u8(0)), 85, 11);
     return new Publisher(client, options);
   }
 

@@ -27,7 +27,7 @@ export type OnBytes = (bytes: Uint8Array, length: number) => void;
 
 export class RawClient {
   readonly socket: Socket;
-  /** Product and version. A broker that poses as another may say so in a field of its own. */
+  /** Product and version. Leveret says that it is RabbitMQ, and what it is in fields of its own. */
   product = 'unknown';
   /** Told once when the connection ends without `close`, or when what takes the stream throws. */
   onLost: (error: Error) => void = () => {};
@@ -68,9 +68,10 @@ export class RawClient {
 
   private async logIn(endpoint: Endpoint): Promise<void> {
     const start = await this.call(PROTOCOL_HEADER, 10, 10);
-    const posesAs = `${textField(start, 'product')} ${textField(start, 'version')}`;
-    const own = textField(start, 'x_product');
-    this.product = own === '' ? posesAs : `${own} (as ${posesAs})`;
+    const field = (name: string): string => textField(start, name);
+    const ownProduct = field('x_product');
+    this.product =
+      ownProduct === '' ? `${field('product')} ${field('version')}` : `${ownProduct} ${field('x_version')}`;
     const response = Buffer.from(`\x00${endpoint.user}\x00${endpoint.password}`);
     const startOk = method(0, 10, 11, table(), shortstr('PLAIN'), longstr(response), shortstr('en_US'));
     const offered = await this.call(startOk, 10, 30);
@@ -108,9 +109,11 @@ export class RawClient {
     this.close();
   }
 
+  /** Ends the connection at once; a reset leaves no port waiting, of which a run may need thousands. */
   close(): void {
+    if (this.isClosed) return;
     this.isClosed = true;
-    this.socket.destroy();
+    this.socket.resetAndDestroy();
   }
 
   private lose(error: Error): void {

@@ -91,8 +91,7 @@ function timesLastOf({ key, unit }: Figure, value: number, last: Runs): number |
 const isLowerBetter = (unit: string): boolean => unit === 'us' || unit === 'MB';
 
 const medianOf = (measured: readonly Measured[], key: 'brokerMicros' | 'generatorBusy'): number =>
-  // JSON has no NaN.
-  median(measured.map((one) => one[key] ?? Number.NaN));
+  median(measured.map((one) => one[key]));
 
 function verdicts(
   targets: Targets,

@@ -42,7 +42,9 @@ export class Topology {
         isPersistent: flow.isPersistent,
       });
     if (flow.exchange === undefined) {
-      return this.queues.filter((_, i) => i % flow.producers === producer).map((queue) => make(queue));
+      const own: EncodedPublish[] = [];
+      for (let i = producer; i < flow.queues; i += flow.producers) own.push(make(this.queues[i]!));
+      return own;
     }
     if (flow.exchange === 'fanout') return [make('')];
     return Array.from({ length: flow.bindings }, (_, i) =>

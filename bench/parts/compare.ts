@@ -7,7 +7,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { type Broker, LEVERET, startLeveret } from '../brokers.js';
+import { type Broker, LEVERET, startLeveret, stopStarted } from '../brokers.js';
 import { MEASURE_DEFAULTS, measure } from '../measure.js';
 import type { Scenario } from '../scenario.js';
 import { scenarios } from '../scenarios.js';
@@ -65,18 +65,17 @@ async function compareParts(beforeDist: string, rounds: number, only: string): P
 }
 
 async function compareScenarios(beforeDist: string, runs: number, scale: number): Promise<Comparison[]> {
-  const brokers: Broker[] = [];
   const found: Comparison[] = [];
   try {
-    brokers.push(await startLeveret(join(beforeDist, 'main.js'), 'before'));
-    brokers.push(await startLeveret(LEVERET, 'now'));
+    const before = await startLeveret(join(beforeDist, 'main.js'), 'before');
+    const brokers = [before, await startLeveret(LEVERET, 'now')];
     for (const name of SCENARIOS) {
       const scenario = scenarios.find((candidate) => candidate.name === name)!;
       found.push(...(await compareScenario(scenario, brokers, runs, scale)));
     }
     return found;
   } finally {
-    for (const broker of brokers) await broker.stop();
+    await stopStarted();
   }
 }
 
@@ -101,7 +100,7 @@ async function compareScenario(
       results!.results.map(({ figures }) => {
         const { value, brokerMicros } = figures[key]!;
         // Where the CPU time is not known, the time it took.
-        return (brokerMicros ?? Number.NaN) > 0 ? brokerMicros * 1000 : 1e9 / value;
+        return brokerMicros > 0 ? brokerMicros * 1000 : 1e9 / value;
       });
     const name = key === '' ? scenario.name : `${scenario.name}/${key}`;
     return compare(name, costs(before), costs(now), SCENARIO_THRESHOLD);
@@ -127,7 +126,10 @@ async function main(): Promise<number> {
   if (!Number.isInteger(runs) || runs < 3) throw new Error('--runs takes a whole number from 3 on');
   if (!(scale > 0)) throw new Error('--messages-scale takes a number above 0');
   const earlier = await buildEarlier(ROOT, positionals[0] ?? 'HEAD~1');
-  const onSignal = (): void => void earlier.remove().then(() => process.exit(1));
+  const onSignal = (): void =>
+    void stopStarted()
+      .then(earlier.remove)
+      .finally(() => process.exit(1));
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
     const found = await compareParts(earlier.dist, runs, values['parts-only'] ?? '*');

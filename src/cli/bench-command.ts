@@ -29,8 +29,12 @@ const OPTIONS = {
     type: 'boolean',
     description: "starts Debian's RabbitMQ, installing it when it is missing, to compare with",
   },
+  scaling: {
+    type: 'boolean',
+    description: 'measures what a message costs with more and more queues, bindings, connections, messages',
+  },
   json: { type: 'boolean', description: 'writes the figures as JSON' },
-  list: { type: 'boolean', description: 'names the scenarios and runs none' },
+  list: { type: 'boolean', description: 'names what there is to measure, and measures nothing' },
 } as const;
 
 export const BENCH_FLAGS: readonly string[] = Object.keys(OPTIONS).map((name) => `--${name}`);
@@ -52,6 +56,7 @@ interface Bench {
       readonly list: boolean;
       readonly json: boolean;
       readonly isVsRabbit: boolean;
+      readonly isScaling: boolean;
     },
     output: { readonly write: (text: string) => void; readonly writeError: (text: string) => void },
   ): Promise<number>;
@@ -83,6 +88,7 @@ async function runBench(argv: Readonly<Record<string, unknown>>): Promise<number
     list: argv['list'] === true,
     json: argv['json'] === true,
     isVsRabbit: argv['vs-rabbitmq'] === true,
+    isScaling: argv['scaling'] === true,
   };
   const { bench } = (await import(PROGRAM.href)) as Bench;
   return bench(options, {

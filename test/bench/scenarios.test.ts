@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { cpuSecondsOf, pidListeningOn, residentBytesOf } from '../../bench/process-figures.js';
 import { runScenario } from '../../bench/run-scenario.js';
+import { scalingRows } from '../../bench/scaling.js';
 import type { LoadRequest, RunResult, Scenario } from '../../bench/scenario.js';
 import { flow, scenarios } from '../../bench/scenarios.js';
 import { type BrokerOptions, createBroker, type EmbeddedBroker } from '../../src/index.js';
@@ -55,6 +56,18 @@ describe('every scenario', () => {
   it('has a name of its own, and figures', () => {
     expect(new Set(scenarios.map(({ name }) => name)).size).toBe(scenarios.length);
     for (const { figures } of scenarios) expect(figures.length).toBeGreaterThan(0);
+  });
+});
+
+describe('every row of the scaling table', () => {
+  const cells = scalingRows.flatMap((row) =>
+    [row.sizes[0]!, 10, 50].map((size) => [row.name, size, row] as const),
+  );
+  it.each(cells)('%s %i runs', async (name, size, row) => {
+    const { messages: _, ...settings } = row.make(size);
+    const scenario = flow({ name, title: row.title, messages: 0 }, settings);
+    const { figures } = await run(scenario, { messages: 200 });
+    for (const { value } of Object.values(figures)) expect(value).toBeGreaterThan(0);
   });
 });
 
