@@ -43,5 +43,6 @@ export async function runMemory(scenario: MemoryScenario, request: LoadRequest):
 const megabytes = (value: number): Measured => ({
   value,
   brokerMicros: Number.NaN,
+  generatorMicros: Number.NaN,
   generatorBusy: Number.NaN,
 });

@@ -6,6 +6,7 @@ export class Meter {
   private readonly pid: number | undefined;
   private readonly startedMs = performance.now();
   private readonly brokerSeconds: number;
+  private readonly own = process.cpuUsage();
   private readonly loop = performance.eventLoopUtilization();
 
   /** @param pid the broker's process, if it is known */
@@ -21,9 +22,11 @@ export class Meter {
   }
 
   /** For a figure that is no rate. */
-  costs(count: number): Pick<Measured, 'brokerMicros' | 'generatorBusy'> {
+  costs(count: number): Omit<Measured, 'value'> {
     const broker = this.pid === undefined ? Number.NaN : cpuSecondsOf(this.pid) - this.brokerSeconds;
+    const { user, system } = process.cpuUsage(this.own);
     return {
+      generatorMicros: (user + system) / count,
       brokerMicros: (broker * 1_000_000) / count,
       generatorBusy: performance.eventLoopUtilization(this.loop).utilization,
     };

@@ -14,6 +14,7 @@ export interface FigureReport {
   /** How many times better than the last broker; undefined of the last one. */
   readonly timesLast: number | undefined;
   readonly brokerMicros: number;
+  readonly generatorMicros: number;
   readonly generatorBusy: number;
   readonly timesSyncs: number | undefined;
   /** One sentence for each target. */
@@ -74,6 +75,7 @@ function figureReport(
     spread,
     timesLast,
     brokerMicros: medianOf(measured, 'brokerMicros'),
+    generatorMicros: medianOf(measured, 'generatorMicros'),
     generatorBusy: medianOf(measured, 'generatorBusy'),
     timesSyncs,
     // They are Leveret's; RabbitMQ is what they are compared with.
@@ -90,7 +92,7 @@ function timesLastOf({ key, unit }: Figure, value: number, last: Runs): number |
 
 const isLowerBetter = (unit: string): boolean => unit === 'us' || unit === 'MB';
 
-const medianOf = (measured: readonly Measured[], key: 'brokerMicros' | 'generatorBusy'): number =>
+const medianOf = (measured: readonly Measured[], key: Exclude<keyof Measured, 'value'>): number =>
   median(measured.map((one) => one[key]));
 
 function verdicts(

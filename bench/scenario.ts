@@ -89,6 +89,8 @@ export interface Measured {
   readonly value: number;
   /** CPU time of the broker for one message (delivery, connection), in microseconds; NaN when unknown. */
   readonly brokerMicros: number;
+  /** As much of the generator's. */
+  readonly generatorMicros: number;
   /** Share of the time that the generator's own thread was busy: near 1, it is the generator that is measured. */
   readonly generatorBusy: number;
 }

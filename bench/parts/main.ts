@@ -5,23 +5,11 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { matchesGlob } from '../glob.js';
-import { frameReaderParts } from './frame-reader-part.js';
-import { journalParts } from './journal-parts.js';
 import { Build, type Part } from './part.js';
-import { queueIndexParts } from './queue-index-part.js';
-import { routerParts } from './router-parts.js';
+import { parts } from './parts.js';
 import { type PartResult, timeOf } from './timing.js';
-import { topicTrieParts } from './topic-trie-part.js';
 
 const OWN_BUILD = fileURLToPath(new URL('../../', import.meta.url));
-
-const parts: readonly Part[] = [
-  ...frameReaderParts,
-  ...routerParts,
-  ...topicTrieParts,
-  ...queueIndexParts,
-  ...journalParts,
-];
 
 async function main(): Promise<void> {
   const { values } = parseArgs({

@@ -18,7 +18,7 @@ const broker = (label: string, isRabbit: boolean): Broker => ({
 const BROKERS = [broker('ours', false), broker('RabbitMQ', true)];
 
 const result = (value: number, syncsPerSecond?: number): RunResult => {
-  const measured: Measured = { value, brokerMicros: Number.NaN, generatorBusy: 0.5 };
+  const measured: Measured = { value, brokerMicros: Number.NaN, generatorMicros: 1, generatorBusy: 0.5 };
   return { figures: { '': measured }, residentBytes: Number.NaN, syncsPerSecond };
 };
 
