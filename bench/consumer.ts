@@ -27,69 +27,71 @@ export class Consumer {
   /** Resolves when all has come and the broker has taken in the acks; rejects when something is wrong. */
   readonly done: Promise<void>;
   private readonly client: RawClient;
+  private readonly options: ConsumerOptions;
+  private readonly acks: AckWriter | undefined;
   private readonly reader: DeliveryReader;
+  private isComplete = false;
 
   private constructor(client: RawClient, options: ConsumerOptions) {
     this.client = client;
+    this.options = options;
     const acks = options.ackEvery === 0 ? undefined : new AckWriter(client, options.ackEvery);
-    let resolveDone = (): void => {};
+    this.acks = acks;
+    let onChannelClosed = (): void => {};
     this.done = new Promise<void>((resolve, reject) => {
       client.onLost = reject;
-      resolveDone = resolve;
+      onChannelClosed = () => {
+        client.close();
+        resolve();
+      };
     });
     // Whoever waits for it learns of the failure; before that nobody does.
     this.done.catch(() => {});
-    const reader = new DeliveryReader(options.queues.length, options.sequence, {
+    this.reader = new DeliveryReader(options.queues.length, options.sequence, {
       onTag: acks === undefined ? undefined : (bytes, at) => acks.add(bytes, at),
       onBody: options.onBody,
-      onChannelClosed: () => {
-        client.close();
-        resolveDone();
-      },
+      onChannelClosed,
     });
-    this.reader = reader;
-    let isComplete = false;
-    this.onBytes = (bytes, length) => {
-      reader.push(bytes, length);
-      if (reader.count > options.expected) {
-        throw new Error(`${reader.count} deliveries of ${options.expected} messages`);
-      }
-      const isAll = reader.count === options.expected;
-      acks?.flush(isAll);
-      if (!isAll || isComplete) return;
-      isComplete = true;
-      client.socket.write(method(1, 20, 40, u16(200), shortstr(''), u16(0), u16(0)));
-    };
   }
-
-  private readonly onBytes: (bytes: Uint8Array, length: number) => void;
 
   /** Connects; nothing is consumed yet. */
   static async connect(endpoint: Endpoint, options: ConsumerOptions): Promise<Consumer> {
     const client = await RawClient.connect(endpoint, READ_BYTES);
-    const consumer = new Consumer(client, options);
     if (options.ackEvery > 0) {
       await client.call(method(1, 60, 10, u32(0), u16(options.prefetch), u8(0)), 60, 11);
     }
-    return consumer;
+    return new Consumer(client, options);
   }
 
+  /** Whole messages that came. */
   get count(): number {
     return this.reader.count;
   }
 
-  start(options: ConsumerOptions): void {
-    const flags = NO_WAIT | (options.ackEvery === 0 ? NO_ACK : 0);
-    this.client.stream(this.onBytes);
-    for (const index of options.queueIndexes) {
-      const queue = shortstr(options.queues[index]!);
-      this.client.socket.write(
-        method(1, 60, 20, u16(0), queue, shortstr(consumerTag(index)), u8(flags), table()),
-      );
-    }
+  start(): void {
+    const { queues, queueIndexes, ackEvery } = this.options;
+    const flags = NO_WAIT | (ackEvery === 0 ? NO_ACK : 0);
+    this.client.stream((bytes, length) => this.take(bytes, length));
+    const requests = queueIndexes.map((index) =>
+      method(1, 60, 20, u16(0), shortstr(queues[index]!), shortstr(consumerTag(index)), u8(flags), table()),
+    );
+    this.client.socket.write(Buffer.concat(requests));
   }
 
   close(): void {
     this.client.close();
+  }
+
+  private take(bytes: Uint8Array, length: number): void {
+    const { reader } = this;
+    const { expected } = this.options;
+    reader.push(bytes, length);
+    if (reader.count > expected) throw new Error(`${reader.count} deliveries of ${expected} messages`);
+    const isAll = reader.count === expected;
+    this.acks?.flush(isAll);
+    if (!isAll || this.isComplete) return;
+    this.isComplete = true;
+    // Its answer says that the acks were taken in; what is delivered before it would be one too many.
+    this.client.socket.write(method(1, 20, 40, u16(200), shortstr(''), u16(0), u16(0)));
   }
 }

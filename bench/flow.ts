@@ -1,6 +1,6 @@
 /** One run of a flow: messages from producers through queues to consumers, each counted and in order. */
 import { type Endpoint, parseUrl } from './broker-url.js';
-import { Consumer, type ConsumerOptions } from './consumer.js';
+import { Consumer } from './consumer.js';
 import { syncsPerSecond } from './disk-probe.js';
 import { method, shortstr, table, u8, u16 } from './frames.js';
 import { inTurns } from './in-turns.js';
@@ -19,7 +19,7 @@ type Figures = RunResult['figures'];
 
 interface Parties {
   readonly publishers: readonly Publisher[];
-  readonly consumers: readonly { readonly consumer: Consumer; readonly options: ConsumerOptions }[];
+  readonly consumers: readonly Consumer[];
   readonly deliveries: number;
 }
 
@@ -69,7 +69,7 @@ async function connectParties(
     open.push(publisher);
     return publisher;
   });
-  const consumers: { consumer: Consumer; options: ConsumerOptions }[] = [];
+  const consumers: Consumer[] = [];
   let deliveries = 0;
   const { queues, sequence } = topology;
   for (let i = 0; i < flow.consumers; i++) {
@@ -81,21 +81,20 @@ async function connectParties(
     deliveries += expected;
     const consumer = await Consumer.connect(endpoint, options);
     open.push(consumer);
-    consumers.push({ consumer, options });
+    consumers.push(consumer);
   }
   return { publishers, consumers, deliveries };
 }
 
-const deliveredIn = ({ consumers }: Parties): number =>
-  consumers.reduce((sum, { consumer }) => sum + consumer.count, 0);
+const deliveredIn = ({ consumers }: Parties): number => consumers.reduce((sum, { count }) => sum + count, 0);
 
 async function runAtOnce(parties: Parties, _topology: Topology, request: LoadRequest): Promise<Figures> {
   const { publishers, consumers } = parties;
   const meter = new Meter(request.pid);
-  for (const { consumer, options } of consumers) consumer.start(options);
+  for (const consumer of consumers) consumer.start();
   await Promise.all([
     ...publishers.map((publisher) => publisher.run()),
-    ...consumers.map(({ consumer }) => consumer.done),
+    ...consumers.map(({ done }) => done),
   ]);
   return { '': meter.stop(parties.deliveries) };
 }
@@ -113,7 +112,7 @@ async function runBacklog(parties: Parties, topology: Topology, request: LoadReq
   );
   const published = publishing.stop(request.messages);
   const draining = new Meter(request.pid);
-  for (const { consumer, options } of consumers) consumer.start(options);
-  await Promise.all(consumers.map(({ consumer }) => consumer.done));
+  for (const consumer of consumers) consumer.start();
+  await Promise.all(consumers.map(({ done }) => done));
   return { published, drained: draining.stop(parties.deliveries) };
 }

@@ -51,7 +51,7 @@ export async function runLatency(scenario: LatencyScenario, request: LoadRequest
   };
   const consumer = await Consumer.connect(endpoint, options);
   const meter = new Meter(request.pid);
-  consumer.start(options);
+  consumer.start();
   const variant = topology.variants(0)[0]!;
   const work = Promise.all([
     publishAtPace(publisher, variant.bytes, variant.bodyAt, messages, scenario.perSecond),
