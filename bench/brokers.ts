@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { parseUrl } from './broker-url.js';
+import { onceCleanedUp } from './cleanup.js';
 import { pidListeningOn } from './process-figures.js';
 import { RawClient } from './raw-client.js';
 
@@ -22,26 +23,6 @@ export interface Broker {
   /** Starts another one like it; undefined for a broker that was given by its URL. */
   readonly startFresh: (() => Promise<Broker>) | undefined;
   stop(): Promise<void>;
-}
-
-/** What stops the brokers that were started here, those that are still starting included. */
-const stops = new Set<() => Promise<void>>();
-
-/** Stops every broker that was started here and still runs. */
-export async function stopStarted(): Promise<void> {
-  for (const stop of stops) await stop();
-}
-
-/** Stops once, and only what was not stopped yet. */
-function onceStopped(work: () => Promise<void>): () => Promise<void> {
-  let stopping: Promise<void> | undefined;
-  const stop = async (): Promise<void> => {
-    stopping ??= work();
-    await stopping;
-    stops.delete(stop);
-  };
-  stops.add(stop);
-  return stop;
 }
 
 const execute = promisify(execFile);
@@ -66,7 +47,7 @@ export async function startLeveret(program = LEVERET, name?: string): Promise<Br
   args.push('--port', '0', '--log-format', 'json');
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const stop = onceStopped(async () => {
+  const stop = onceCleanedUp(async () => {
     child.kill();
     await ended;
     rmSync(directory, { recursive: true, force: true });
@@ -93,7 +74,7 @@ export async function startLeveret(program = LEVERET, name?: string): Promise<Br
 export async function startRabbitMq(): Promise<Broker> {
   if (!existsSync(RABBITMQ_SCRIPT)) throw new Error(`${RABBITMQ_SCRIPT} is missing`);
   const directory = mkdtempSync(join(tmpdir(), 'leveret-bench-rabbitmq-'));
-  const stop = onceStopped(async () => {
+  const stop = onceCleanedUp(async () => {
     await execute('bash', [RABBITMQ_SCRIPT, 'stop', directory]);
     rmSync(directory, { recursive: true, force: true });
   });

@@ -1,5 +1,6 @@
 /** `leveret bench`: measures brokers by their URLs, or one that it starts, and says whether the targets are met. */
-import { type Broker, givenBroker, startLeveret, startRabbitMq, stopStarted } from './brokers.js';
+import { type Broker, givenBroker, startLeveret, startRabbitMq } from './brokers.js';
+import { cleanUp, cleanUpOnSignal } from './cleanup.js';
 import { matchesGlob } from './glob.js';
 import { MEASURE_DEFAULTS, measure } from './measure.js';
 import { reportOf, scenarioText } from './report.js';
@@ -46,8 +47,7 @@ export async function bench(options: BenchOptions, output: Output): Promise<numb
     return 0;
   }
   const brokers: Broker[] = [];
-  const onSignal = (): void => void stopStarted().then(() => process.exit(EXIT_FAILED));
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  const ignoreSignals = cleanUpOnSignal();
   try {
     if (options.urls.length === 0) brokers.push(await startLeveret());
     for (const url of options.urls) brokers.push(await givenBroker(url));
@@ -57,8 +57,8 @@ export async function bench(options: BenchOptions, output: Output): Promise<numb
     output.writeError(`leveret bench: ${(error as Error).message}\n`);
     return EXIT_FAILED;
   } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-    await stopStarted();
+    await cleanUp();
+    ignoreSignals();
   }
 }
 

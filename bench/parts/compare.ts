@@ -7,7 +7,8 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { type Broker, LEVERET, startLeveret, stopStarted } from '../brokers.js';
+import { type Broker, LEVERET, startLeveret } from '../brokers.js';
+import { cleanUp, cleanUpOnSignal } from '../cleanup.js';
 import { MEASURE_DEFAULTS, measure } from '../measure.js';
 import type { Scenario } from '../scenario.js';
 import { scenarios } from '../scenarios.js';
@@ -66,17 +67,13 @@ async function compareParts(beforeDist: string, rounds: number, only: string): P
 
 async function compareScenarios(beforeDist: string, runs: number, scale: number): Promise<Comparison[]> {
   const found: Comparison[] = [];
-  try {
-    const before = await startLeveret(join(beforeDist, 'main.js'), 'before');
-    const brokers = [before, await startLeveret(LEVERET, 'now')];
-    for (const name of SCENARIOS) {
-      const scenario = scenarios.find((candidate) => candidate.name === name)!;
-      found.push(...(await compareScenario(scenario, brokers, runs, scale)));
-    }
-    return found;
-  } finally {
-    await stopStarted();
+  const before = await startLeveret(join(beforeDist, 'main.js'), 'before');
+  const brokers = [before, await startLeveret(LEVERET, 'now')];
+  for (const name of SCENARIOS) {
+    const scenario = scenarios.find((candidate) => candidate.name === name)!;
+    found.push(...(await compareScenario(scenario, brokers, runs, scale)));
   }
+  return found;
 }
 
 async function compareScenario(
@@ -125,13 +122,9 @@ async function main(): Promise<number> {
   const scale = Number(values['messages-scale']);
   if (!Number.isInteger(runs) || runs < 3) throw new Error('--runs takes a whole number from 3 on');
   if (!(scale > 0)) throw new Error('--messages-scale takes a number above 0');
-  const earlier = await buildEarlier(ROOT, positionals[0] ?? 'HEAD~1');
-  const onSignal = (): void =>
-    void stopStarted()
-      .then(earlier.remove)
-      .finally(() => process.exit(1));
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  const ignoreSignals = cleanUpOnSignal();
   try {
+    const earlier = await buildEarlier(ROOT, positionals[0] ?? 'HEAD~1');
     const found = await compareParts(earlier.dist, runs, values['parts-only'] ?? '*');
     if (values['parts-only'] === undefined)
       found.push(...(await compareScenarios(earlier.dist, runs, scale)));
@@ -139,7 +132,8 @@ async function main(): Promise<number> {
     for (const comparison of found) process.stdout.write(textOf(comparison));
     return found.some(({ isSlower }) => isSlower) ? 1 : 0;
   } finally {
-    await earlier.remove();
+    await cleanUp();
+    ignoreSignals();
   }
 }
 

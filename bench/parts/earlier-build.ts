@@ -4,16 +4,20 @@ import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { onceCleanedUp } from '../cleanup.js';
 
 const execute = promisify(execFile);
 
 export interface EarlierBuild {
   readonly commit: string;
   readonly dist: string;
-  remove(): Promise<void>;
 }
 
-/** @throws when there is no such commit, or it does not compile with the dependencies of this one */
+/**
+ * The checkout is removed by `cleanUp`.
+ *
+ * @throws when there is no such commit, or it does not compile with the dependencies of this one
+ */
 export async function buildEarlier(root: string, ref: string): Promise<EarlierBuild> {
   const git = async (...args: string[]): Promise<string> => {
     const { stdout } = await execute('git', ['-C', root, ...args]);
@@ -27,18 +31,13 @@ export async function buildEarlier(root: string, ref: string): Promise<EarlierBu
   }
   const folder = await mkdtemp(join(tmpdir(), 'leveret-earlier-'));
   const tree = join(folder, 'tree');
-  const remove = async (): Promise<void> => {
+  onceCleanedUp(async () => {
     await git('worktree', 'remove', '--force', tree).catch(() => {});
     await rm(folder, { recursive: true, force: true });
     await git('worktree', 'prune');
-  };
-  try {
-    await git('worktree', 'add', '--detach', tree, commit);
-    await symlink(join(root, 'node_modules'), join(tree, 'node_modules'));
-    await execute('npm', ['run', 'build'], { cwd: tree });
-    return { commit, dist: join(tree, 'dist'), remove };
-  } catch (error) {
-    await remove();
-    throw error;
-  }
+  });
+  await git('worktree', 'add', '--detach', tree, commit);
+  await symlink(join(root, 'node_modules'), join(tree, 'node_modules'));
+  await execute('npm', ['run', 'build'], { cwd: tree });
+  return { commit, dist: join(tree, 'dist') };
 }
