@@ -1,165 +1,173 @@
 /**
- * The load generator's own AMQP client: frames encoded ahead, incoming frames told apart by their headers alone,
- * so that the broker is what is measured. It imports nothing from the broker.
+ * The load generator's own AMQP client: one connection with one channel. Requests are awaited one at a time until
+ * `stream` is called; from then on the bytes go to the caller as they come, in a buffer that is read into again.
  */
 import { connect, type Socket } from 'node:net';
+import type { Endpoint } from './broker-url.js';
+import {
+  describeMethod,
+  FRAME_METHOD,
+  FRAME_OVERHEAD_BYTES,
+  FRAME_PREFIX_BYTES,
+  longstr,
+  method,
+  shortstr,
+  table,
+  u8,
+  u16,
+} from './frames.js';
 
-const FRAME_END = 0xce;
+/** Enough for answers; who streams asks for more. */
+const READ_BYTES_DEFAULT = 4096;
+const PROTOCOL_HEADER = Buffer.from('AMQP\x00\x00\x09\x01', 'latin1');
+const CONNECT_TIMEOUT_MS = 20_000;
 
-export interface Endpoint {
-  readonly host: string;
-  readonly port: number;
-  readonly user: string;
-  readonly password: string;
-  readonly virtualHost: string;
-}
+/** Takes what came; valid until it returns. */
+export type OnBytes = (bytes: Uint8Array, length: number) => void;
 
-export function parseUrl(url: string): Endpoint {
-  const { hostname, port, username, password, pathname } = new URL(url);
-  return {
-    host: hostname.replace(/^\[|\]$/g, ''),
-    port: port === '' ? 5672 : Number(port),
-    user: decodeURIComponent(username) || 'guest',
-    password: decodeURIComponent(password) || 'guest',
-    virtualHost: pathname.length > 1 ? decodeURIComponent(pathname.slice(1)) : '/',
-  };
-}
-
-export function frame(type: number, channel: number, payload: Buffer): Buffer {
-  const bytes = Buffer.alloc(payload.length + 8);
-  bytes[0] = type;
-  bytes.writeUInt16BE(channel, 1);
-  bytes.writeUInt32BE(payload.length, 3);
-  payload.copy(bytes, 7);
-  bytes[bytes.length - 1] = FRAME_END;
-  return bytes;
-}
-
-export function method(channel: number, classId: number, methodId: number, ...fields: Buffer[]): Buffer {
-  return frame(1, channel, Buffer.concat([u16(classId), u16(methodId), ...fields]));
-}
-
-export const u8 = (value: number): Buffer => Buffer.from([value]);
-
-export function u16(value: number): Buffer {
-  const bytes = Buffer.alloc(2);
-  bytes.writeUInt16BE(value);
-  return bytes;
-}
-
-export function u32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
-}
-
-export function u64(value: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64BE(BigInt(value));
-  return bytes;
-}
-
-export const shortstr = (text: string): Buffer =>
-  Buffer.concat([u8(Buffer.byteLength(text)), Buffer.from(text)]);
-export const longstr = (bytes: Buffer): Buffer => Buffer.concat([u32(bytes.length), bytes]);
-export const emptyTable = u32(0);
-
-/** A publish as three frames. */
-export function publish(
-  channel: number,
-  exchange: string,
-  routingKey: string,
-  body: Buffer,
-  persistent: boolean,
-): Buffer {
-  const properties = persistent ? Buffer.from([0x10, 0x00, 2]) : Buffer.from([0, 0]);
-  const header = Buffer.concat([u16(60), u16(0), u64(body.length), properties]);
-  return Buffer.concat([
-    method(channel, 60, 40, u16(0), shortstr(exchange), shortstr(routingKey), u8(0)),
-    frame(2, channel, header),
-    ...(body.length === 0 ? [] : [frame(3, channel, body)]),
-  ]);
-}
-
-/** One connection with one channel. Replies to methods are awaited one at a time. */
 export class RawClient {
   readonly socket: Socket;
-  /** Takes everything that comes once `stream` was called. */
-  private onBytes: ((chunk: Buffer) => void) | undefined;
+  /** Product and version. Leveret says that it is RabbitMQ, and what it is in fields of its own. */
+  product = 'unknown';
+  /** Told once when the connection ends without `close`, or when what takes the stream throws. */
+  onLost: (error: Error) => void = () => {};
+  private onBytes: OnBytes | undefined;
   private pending: Buffer = Buffer.alloc(0);
   private waiter: { id: number; resolve: (args: Buffer) => void; reject: (error: Error) => void } | undefined;
+  private isClosed = false;
 
-  private constructor(socket: Socket) {
-    this.socket = socket;
-    socket.on('data', (chunk: Buffer) => {
-      if (this.onBytes !== undefined) this.onBytes(chunk);
-      else this.onHandshakeBytes(chunk);
-    });
-    socket.on('error', (error) => this.waiter?.reject(error));
-    socket.on('close', () => this.waiter?.reject(new Error('the broker closed the connection')));
+  private constructor(endpoint: Endpoint, readBytes: number) {
+    const { host, port } = endpoint;
+    const onread = {
+      // Read into again and again: nothing is allocated for what comes.
+      buffer: Buffer.allocUnsafeSlow(readBytes),
+      callback: (length: number, bytes: Uint8Array): boolean => {
+        this.take(bytes, length);
+        return true;
+      },
+    };
+    this.socket = connect({ host, port, noDelay: true, onread });
+    this.socket.on('error', (error) => this.lose(error));
+    this.socket.on('close', () => this.lose(new Error('the broker closed the connection')));
   }
 
-  static async connect(endpoint: Endpoint): Promise<RawClient> {
-    const socket = connect({ host: endpoint.host, port: endpoint.port, noDelay: true });
-    await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve);
-      socket.once('error', reject);
-    });
-    const client = new RawClient(socket);
-    const start = client.reply(10, 10);
-    socket.write(Buffer.from('AMQP\x00\x00\x09\x01', 'latin1'));
-    await start;
-    const tune = client.reply(10, 30);
-    const response = Buffer.from(`\x00${endpoint.user}\x00${endpoint.password}`);
-    socket.write(method(0, 10, 11, emptyTable, shortstr('PLAIN'), longstr(response), shortstr('en_US')));
-    const offered = await tune;
-    const opened = client.reply(10, 41);
-    socket.write(method(0, 10, 31, offered.subarray(0, 2), offered.subarray(2, 6), u16(0)));
-    socket.write(method(0, 10, 40, shortstr(endpoint.virtualHost), shortstr(''), u8(0)));
-    await opened;
-    await client.call(method(1, 20, 10, shortstr('')), 20, 11);
+  /** Connects, logs in and opens channel 1. */
+  static async connect(endpoint: Endpoint, readBytes = READ_BYTES_DEFAULT): Promise<RawClient> {
+    const client = new RawClient(endpoint, readBytes);
+    const timer = setTimeout(
+      () => client.socket.destroy(new Error('the broker did not answer')),
+      CONNECT_TIMEOUT_MS,
+    );
+    try {
+      await client.logIn(endpoint);
+    } finally {
+      clearTimeout(timer);
+    }
     return client;
+  }
+
+  private async logIn(endpoint: Endpoint): Promise<void> {
+    const start = await this.call(PROTOCOL_HEADER, 10, 10);
+    const field = (name: string): string => textField(start, name);
+    const ownProduct = field('x_product');
+    this.product =
+      ownProduct === '' ? `${field('product')} ${field('version')}` : `${ownProduct} ${field('x_version')}`;
+    const response = Buffer.from(`\x00${endpoint.user}\x00${endpoint.password}`);
+    const startOk = method(0, 10, 11, table(), shortstr('PLAIN'), longstr(response), shortstr('en_US'));
+    const offered = await this.call(startOk, 10, 30);
+    // The channels and the frame size offered; no heartbeats.
+    this.socket.write(method(0, 10, 31, offered.subarray(0, 6), u16(0)));
+    await this.call(method(0, 10, 40, shortstr(endpoint.virtualHost), shortstr(''), u8(0)), 10, 41);
+    await this.call(method(1, 20, 10, shortstr('')), 20, 11);
   }
 
   /** Sends a method and waits for its answer; returns the answer's arguments. */
   call(request: Buffer, classId: number, methodId: number): Promise<Buffer> {
-    const answer = this.reply(classId, methodId);
+    const answer = this.answer(classId, methodId);
     this.socket.write(request);
     return answer;
   }
 
+  /** Sends many methods at once and waits for all their answers. */
+  async callAll(requests: readonly Buffer[], classId: number, methodId: number): Promise<Buffer[]> {
+    const answers: Buffer[] = [];
+    if (requests.length > 0) this.socket.write(Buffer.concat(requests));
+    while (answers.length < requests.length) answers.push(await this.answer(classId, methodId));
+    return answers;
+  }
+
   /** From now on everything that comes goes to `onBytes`. */
-  stream(onBytes: (chunk: Buffer) => void): void {
+  stream(onBytes: OnBytes): void {
     this.onBytes = onBytes;
-    if (this.pending.length > 0) onBytes(this.pending);
+    if (this.pending.length > 0) this.take(this.pending, this.pending.length);
     this.pending = Buffer.alloc(0);
   }
 
-  close(): void {
-    this.socket.destroy();
+  /** Ends the connection as a client should. */
+  async closeOrderly(): Promise<void> {
+    await this.call(method(0, 10, 50, u16(200), shortstr(''), u16(0), u16(0)), 10, 51);
+    this.close();
   }
 
-  private reply(classId: number, methodId: number): Promise<Buffer> {
-    return new Promise((resolve, reject) => {
+  /** Ends the connection at once; a reset leaves no port waiting, of which a run may need thousands. */
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.socket.resetAndDestroy();
+  }
+
+  private lose(error: Error): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.waiter?.reject(error);
+    this.onLost(error);
+  }
+
+  private take(bytes: Uint8Array, length: number): void {
+    if (this.onBytes === undefined) return this.onAnswers(Buffer.from(bytes.subarray(0, length)));
+    try {
+      this.onBytes(bytes, length);
+    } catch (error) {
+      this.lose(error as Error);
+      this.socket.destroy();
+    }
+  }
+
+  private answer(classId: number, methodId: number): Promise<Buffer> {
+    return new Promise<Buffer>((resolve, reject) => {
       this.waiter = { id: classId * 65_536 + methodId, resolve, reject };
+      if (this.isClosed) this.waiter.reject(new Error('the connection is closed'));
+      else this.readAnswer();
     });
   }
 
-  private onHandshakeBytes(chunk: Buffer): void {
-    this.pending = Buffer.concat([this.pending, chunk]);
-    // What comes after an awaited answer stays for whoever asks next.
-    while (this.pending.length >= 8 && this.waiter !== undefined) {
+  private onAnswers(chunk: Buffer): void {
+    this.pending = this.pending.length === 0 ? chunk : Buffer.concat([this.pending, chunk]);
+    this.readAnswer();
+  }
+
+  /** What comes after an awaited answer stays for whoever asks next. */
+  private readAnswer(): void {
+    while (this.pending.length >= FRAME_OVERHEAD_BYTES && this.waiter !== undefined) {
       const size = this.pending.readUInt32BE(3);
-      if (this.pending.length < size + 8) return;
-      const payload = this.pending.subarray(7, 7 + size);
+      if (this.pending.length < size + FRAME_OVERHEAD_BYTES) return;
+      const payload = this.pending.subarray(FRAME_PREFIX_BYTES, FRAME_PREFIX_BYTES + size);
       const type = this.pending[0];
-      this.pending = this.pending.subarray(size + 8);
-      if (type !== 1) continue;
-      const id = payload.readUInt32BE(0);
+      this.pending = this.pending.subarray(size + FRAME_OVERHEAD_BYTES);
+      if (type !== FRAME_METHOD) continue;
       const { waiter } = this;
       this.waiter = undefined;
-      if (id === waiter.id) waiter.resolve(payload.subarray(4));
-      else waiter.reject(new Error(`expected method ${waiter.id}, got ${id}: ${payload.toString('latin1')}`));
+      if (payload.readUInt32BE(0) === waiter.id) waiter.resolve(payload.subarray(4));
+      else waiter.reject(new Error(`the broker answered with ${describeMethod(payload, 0)}`));
     }
   }
+}
+
+/** A string among the server properties of connection.start, found by its name: nothing else is read there. */
+function textField(start: Buffer, name: string): string {
+  const field = Buffer.concat([shortstr(name), Buffer.from('S')]);
+  const at = start.indexOf(field);
+  if (at < 0) return '';
+  const from = at + field.length + 4;
+  return start.toString('utf8', from, from + start.readUInt32BE(from - 4));
 }

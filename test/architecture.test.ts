@@ -4,6 +4,7 @@ import { breachesIn, importsOf, type Sources } from './helpers/source-rules.js';
 
 const SRC = new URL('../src/', import.meta.url);
 const CONFORMANCE = new URL('../conformance/', import.meta.url);
+const BENCH = new URL('../bench/', import.meta.url);
 
 function readSources(folder: URL): Sources {
   const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -40,6 +41,14 @@ describe('the conformance suite', () => {
   ])('is seen to in %s: %s', (path, source) => {
     expect(strayImportsOf(new Map([[path, source]]))).toHaveLength(1);
     expect(strayImportsOf(new Map([[path, "import { b } from './b.js';\nimport 'amqplib';"]]))).toEqual([]);
+  });
+});
+
+describe('the benchmark', () => {
+  it('imports nothing of the broker it measures, but for the parts', () => {
+    const sources = [...readSources(BENCH)].filter(([path]) => !path.startsWith('parts/'));
+    expect(sources.length).toBeGreaterThan(10);
+    expect(strayImportsOf(new Map(sources))).toEqual([]);
   });
 });
 

@@ -1,6 +1,7 @@
 /** The `leveret` command: flags in, exit code out, and one clear sentence on standard error when it fails. */
 import { createRequire } from 'node:module';
 import yargs from 'yargs';
+import { BENCH_FLAGS, BENCH_SWITCHES, benchCommand } from './bench-command.js';
 import { CommandError, EXIT_FAILURE, EXIT_USAGE } from './command-error.js';
 import { CONFORMANCE_FLAGS, conformanceCommand } from './conformance-command.js';
 import { CONFORMANCE_DIFF_FLAGS } from './conformance-diff-command.js';
@@ -45,8 +46,12 @@ async function carryOut(args: readonly string[]): Promise<number> {
 }
 
 /** Names of commands, for suggestions. */
-const COMMANDS = ['start', 'conformance'];
+const COMMANDS = ['start', 'conformance', 'bench'];
 const START_FLAGS = START_OPTIONS.map((option) => `--${option.name}`);
+const FLAGS_OF: ReadonlyMap<string | undefined, readonly string[]> = new Map([
+  ['conformance', CONFORMANCE_FLAGS],
+  ['bench', BENCH_FLAGS],
+]);
 
 function commandLine(args: readonly string[]) {
   return (
@@ -66,6 +71,7 @@ function commandLine(args: readonly string[]) {
       })
       .command(startCommand())
       .command(conformanceCommand())
+      .command(benchCommand())
       .alias('help', 'h')
       .version(packageVersion())
       .strict()
@@ -83,6 +89,7 @@ const SWITCHES = [
   ...START_OPTIONS.filter((option) => option.kind === 'switch').map((option) => `--${option.name}`),
   '--list',
   '--quorum',
+  ...BENCH_SWITCHES,
 ];
 /** A longer flag is cut in messages. */
 const FLAG_LENGTH_MAX = 60;
@@ -120,7 +127,7 @@ function explain(message: string, args: readonly string[]): string {
     return `unknown command ${quote(unknown)}${advice(unknown, COMMANDS)}`;
   }
   const name = flag.split('=')[0]!.slice(0, FLAG_LENGTH_MAX);
-  const known = isDiff ? CONFORMANCE_DIFF_FLAGS : isConformance ? CONFORMANCE_FLAGS : START_FLAGS;
+  const known = isDiff ? CONFORMANCE_DIFF_FLAGS : (FLAGS_OF.get(args[0]) ?? START_FLAGS);
   return `unknown flag ${name}${advice(name, [...known, '--help', '--version'])}`;
 }
 

@@ -160,6 +160,31 @@ describe('the conformance suite', () => {
   });
 });
 
+describe('the benchmark', () => {
+  it('measures a broker that it starts, and stops it', async () => {
+    const args = ['bench', '--only', 'connect,ack-1?', '--runs', '1', '--messages-scale', '0.002', '--json'];
+    const { code, stdout } = await start(args).ended;
+    expect(code).toBe(0);
+    const reports = JSON.parse(stdout) as { name: string; failures: []; figures: { brokers: object[] }[] }[];
+    expect(reports.map(({ name }) => name)).toEqual(['ack-16', 'ack-1k', 'connect']);
+    for (const { failures, figures } of reports) {
+      expect(failures).toEqual([]);
+      expect(figures[0]!.brokers).toHaveLength(1);
+    }
+  });
+
+  it('fails when a broker is not there', async () => {
+    const { code, stderr } = await start(['bench', 'amqp://127.0.0.1:1', '--only', 'connect']).ended;
+    expect(code).toBe(1);
+    expect(stderr).toContain('cannot open a connection to the broker at 127.0.0.1:1');
+  });
+
+  it('lists its scenarios', async () => {
+    const { code, stdout } = await start(['bench', '--list', '--only', 'durable-*']).ended;
+    expect([code, stdout.split('\n').length]).toEqual([0, 4]);
+  });
+});
+
 describe('wrong usage', () => {
   it.each([
     [['stop'], "unknown command 'stop'; see leveret --help"],
@@ -201,6 +226,10 @@ describe('wrong usage', () => {
     [['conformance', '--dialect', '5'], "--dialect must be one of rabbitmq-4, rabbitmq-3, not '5'"],
     [['conformance', '--tag', 'core', '--tag', 'x'], '--tag was given 2 times; give it once'],
     [['conformance', '--list=yes'], '--list takes no value; write --list or leave it out'],
+    [['bench', '--rnus', '3'], 'unknown flag --rnus; did you mean --runs?'],
+    [['bench', '--runs', '0'], "--runs must be a whole number from 1 to 1000, not '0'"],
+    [['bench', '--messages-scale', 'x'], "--messages-scale must be a number above 0, at most 1000, not 'x'"],
+    [['bench', '--json=yes'], '--json takes no value; write --json or leave it out'],
     [['--user', 'secret'], '--user must be NAME:PASSWORD or NAME:PASSWORD:TAG,TAG'],
   ])('%j is one sentence and exit code 64', async (args, message) => {
     expect(await start(args).ended).toEqual({
