@@ -4,7 +4,12 @@ import type { TopicPermissionRow } from '../auth/topic-permissions.js';
 import { type Permissions, type UserChanges, UserDirectory } from '../auth/users.js';
 import type { Clock } from '../lib/clock.js';
 import { GuardedClock } from '../lib/guarded-clock.js';
-import { OUTPUT_SLAB_BYTES, OUTPUT_SLABS_IDLE_MAX } from '../lib/limits.js';
+import {
+  ASSEMBLIES_IDLE_MAX,
+  OUTPUT_SLAB_BYTES,
+  OUTPUT_SLABS_IDLE_MAX,
+  RECORD_ADOPTED_BYTES_MIN,
+} from '../lib/limits.js';
 import type { Logger } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
 import { SlabPool } from '../lib/slab-pool.js';
@@ -58,6 +63,8 @@ export class Broker implements VirtualHostEnvironment {
   readonly log: MessageLog;
   readonly scheduler: Scheduler;
   readonly slabs = new SlabPool(OUTPUT_SLAB_BYTES, OUTPUT_SLABS_IDLE_MAX);
+  /** For messages that come in pieces and are copied into the log when they are whole. */
+  readonly assemblies = new SlabPool(RECORD_ADOPTED_BYTES_MIN, ASSEMBLIES_IDLE_MAX);
   readonly alarms: ResourceAlarms;
   readonly clients = new ClientCounts();
   /** Wall time of the bytes being handled, in milliseconds: read once per socket read, not per message. */

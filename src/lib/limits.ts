@@ -71,6 +71,9 @@ export const BODY_REFERENCE_BYTES_MIN = 8192;
 /** An assembled record from this size on becomes a segment of its own; below, it is copied into the open one. */
 export const RECORD_ADOPTED_BYTES_MIN = 131_072;
 
+/** Buffers of that size for records below it that wait to be used again: one for each channel in the middle of one. */
+export const ASSEMBLIES_IDLE_MAX = 16;
+
 /** How long a shutdown waits for clients to answer connection.close before it drops them. */
 export const SHUTDOWN_TIMEOUT_MS = 3_000;
 

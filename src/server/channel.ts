@@ -148,7 +148,9 @@ export class Channel implements FrameSink {
     this.addBody(block, start, end);
     if ((this.assembly?.received ?? this.oversizeReceived) < this.bodySize) return;
     if (this.oversizeReceived >= 0) this.refuseOversize();
-    this.publish(this.assembly!.block, this.assembly!.bodyStart);
+    const assembly = this.assembly!;
+    this.publish(assembly.block, assembly.bodyStart);
+    assembly.giveBack();
   }
 
   /** Consumers that were passed over try again: a limit they share was relaxed. */
@@ -191,6 +193,7 @@ export class Channel implements FrameSink {
   }
 
   private abandonContent(): void {
+    this.assembly?.giveBack();
     this.assembly = undefined;
     this.header = undefined;
     this.oversizeReceived = -1;
@@ -345,6 +348,7 @@ export class Channel implements FrameSink {
       this.headerStart,
       this.headerEnd - this.headerStart,
       this.bodySize,
+      this.context.broker.assemblies,
     );
     this.assembly = assembly;
     this.header = undefined;

@@ -3,7 +3,7 @@
  * layout of its record, so that a large one can become a segment of the log as it is.
  *
  * The buffer grows with what has arrived, never with what was announced: a client that announces half a gigabyte
- * and sends nothing costs nothing.
+ * and sends nothing costs nothing. Where a message is copied into the log anyway its buffer is lent, and given back.
  */
 import {
   bodyOffset,
@@ -14,6 +14,7 @@ import {
   writeImageFrame,
 } from '../amqp/message-image.js';
 import { allocateBlock, type ByteBlock, blockOver, copyBytes } from '../lib/bytes.js';
+import type { SlabPool } from '../lib/slab-pool.js';
 import { RECORD_HEADER_BYTES } from '../store/message-log.js';
 
 /** Bytes allocated before any of a body has come. */
@@ -27,6 +28,8 @@ export class ContentAssembly {
   readonly bodySize: number;
   received = 0;
   private readonly recordLength: number;
+  /** Where the buffer came from; undefined when it is the assembly's own. */
+  private readonly lender: SlabPool | undefined;
   private readonly namesLength: number;
 
   constructor(
@@ -36,6 +39,7 @@ export class ContentAssembly {
     headerStart: number,
     headerLength: number,
     bodySize: number,
+    buffers: SlabPool,
   ) {
     this.namesLength = namesLength;
     this.headerLength = headerLength;
@@ -44,7 +48,10 @@ export class ContentAssembly {
     this.bodyStart = RECORD_HEADER_BYTES + bodyOffset(namesLength, headerLength);
     const length = RECORD_HEADER_BYTES + imageLength(namesLength, headerLength, bodySize);
     this.recordLength = (length + 7) & -8;
-    this.block = allocateBlock(Math.min(this.recordLength, this.bodyStart + INITIAL_BODY_BYTES_MAX));
+    this.lender = this.recordLength <= buffers.slabBytes ? buffers : undefined;
+    this.block =
+      this.lender?.take() ??
+      allocateBlock(Math.min(this.recordLength, this.bodyStart + INITIAL_BODY_BYTES_MAX));
     copyBytes(names, 0, this.block, RECORD_HEADER_BYTES + IMAGE_HEADER_BYTES, namesLength);
     copyBytes(header, headerStart, this.block, this.headerStart, headerLength);
   }
@@ -62,12 +69,17 @@ export class ContentAssembly {
     this.received += length;
   }
 
-  /** The finished record, its header left for the log to write. */
+  /** The finished record, its header left for the log to write. Only of a message whose buffer is its own. */
   record(notes: ImageNotes): Buffer {
     if (this.block.bytes.length < this.recordLength) this.grow(this.recordLength);
     const { namesLength, headerLength, bodySize } = this;
     writeImageFrame(this.block, RECORD_HEADER_BYTES, namesLength, headerLength, bodySize, notes);
     return this.block.bytes;
+  }
+
+  /** The message has been copied or given up: nobody looks at the buffer any more. Called once. */
+  giveBack(): void {
+    this.lender?.give(this.block);
   }
 
   private grow(needed: number): void {

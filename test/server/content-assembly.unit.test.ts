@@ -3,17 +3,29 @@ import { describe, expect, it } from 'vitest';
 import { readImage } from '../../src/amqp/message-image.js';
 import { encodeNames } from '../../src/broker/message-writer.js';
 import { blockOver } from '../../src/lib/bytes.js';
+import { SlabPool } from '../../src/lib/slab-pool.js';
 import { ContentAssembly } from '../../src/server/content-assembly.js';
 import { MessageLog, RECORD_HEADER_BYTES } from '../../src/store/message-log.js';
 import { contentHeader, patterned } from '../helpers/frames.js';
 import { NO_NOTES } from '../helpers/messages.js';
 
+/** Lends nothing: every record is its own. */
+const NO_BUFFERS = new SlabPool(0, 0);
+
 /** The header lies in a larger buffer, and the names block is longer than the names. */
-function assemblyOf(header: Buffer, bodySize: number): ContentAssembly {
+function assemblyOf(header: Buffer, bodySize: number, buffers = NO_BUFFERS): ContentAssembly {
   const names = Buffer.concat([encodeNames('x', 'key'), Buffer.from('left over')]);
   const read = Buffer.concat([Buffer.from('before'), header, Buffer.from('behind')]);
   const namesLength = names.length - 'left over'.length;
-  return new ContentAssembly(blockOver(names), namesLength, blockOver(read), 6, header.length, bodySize);
+  return new ContentAssembly(
+    blockOver(names),
+    namesLength,
+    blockOver(read),
+    6,
+    header.length,
+    bodySize,
+    buffers,
+  );
 }
 
 describe('ContentAssembly', () => {
@@ -74,5 +86,20 @@ describe('ContentAssembly', () => {
     expect(record.length).toBeGreaterThanOrEqual(RECORD_HEADER_BYTES + 300_000);
     expect(record.length).toBeLessThan(300_000 + 128);
     expect(record.buffer.byteLength).toBe(record.length);
+  });
+
+  it('lends a buffer for what fits, and gives it back for the next', () => {
+    const buffers = new SlabPool(4096, 2);
+    const first = assemblyOf(contentHeader(1000), 1000, buffers);
+    first.add(blockOver(patterned(1000)), 0, 1000);
+    const read = first.block.bytes.subarray(first.bodyStart, first.bodyStart + 1000);
+    expect([read.equals(patterned(1000)), buffers.idleCount]).toEqual([true, 0]);
+    first.giveBack();
+    expect(buffers.idleCount).toBe(1);
+    const second = assemblyOf(contentHeader(1000), 1000, buffers);
+    expect([second.block === first.block, buffers.idleCount]).toEqual([true, 0]);
+    const large = assemblyOf(contentHeader(4096), 4096, buffers);
+    large.giveBack();
+    expect([large.block.bytes.length < 4300, buffers.idleCount]).toEqual([true, 0]);
   });
 });
