@@ -9,6 +9,8 @@ import { RawClient } from './raw-client.js';
 
 /** Written at once: large enough that the generator is not what is measured. */
 const WRITE_BYTES = 131_072;
+/** Of many publishers: with a message a write it would be system calls that are measured, on both sides. */
+const WRITE_BYTES_MIN = 4096;
 /** Buffers: one is filled while others are on their way. */
 const SLOTS = 4;
 const CONFIRM_READ_BYTES = 65_536;
@@ -53,7 +55,7 @@ export class Publisher {
     this.confirms = new ConfirmReader(options.messages);
     const { variants } = options;
     const cycleBytes = variants.reduce((sum, { bytes }) => sum + bytes.length, 0);
-    const writeBytes = WRITE_BYTES / options.publishers;
+    const writeBytes = Math.max(WRITE_BYTES_MIN, WRITE_BYTES / options.publishers);
     const cycles = Math.max(1, Math.floor(writeBytes / cycleBytes));
     const messages = Array.from({ length: cycles }, () => variants).flat();
     this.starts = new Uint32Array(messages.length + 1);
