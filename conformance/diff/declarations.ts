@@ -17,6 +17,7 @@ const TYPES = ['direct', 'fanout', 'topic', 'headers'] as const;
 export class Declarations {
   /** Names to the operation that declared them first. */
   readonly declared = new Map<string, Act>();
+  private readonly deleted = new Set<string>();
   private readonly dice: Dice;
   private readonly topology: Topology;
   /** Most queues get arguments that let messages die. */
@@ -84,6 +85,8 @@ export class Declarations {
   /** @param queue empty: the broker makes up a name */
   declareQueue(queue: string): Act[] {
     const { dice } = this;
+    // What an earlier queue delivered would be settled in the later one (differences.md).
+    if (this.deleted.has(queue)) return [];
     const before = this.declared.get(queue);
     if (before !== undefined && !dice.oneIn(4)) return [before];
     const isMadeUp = queue === '';
@@ -157,9 +160,11 @@ export class Declarations {
     if (dice.oneIn(3)) {
       return [call('exchange.delete', { exchange: dice.pick(EXCHANGES), ...this.flag(2, 'ifUnused') })];
     }
+    const queue = this.queue();
+    this.deleted.add(queue);
     return [
       call('queue.delete', {
-        queue: this.queue(),
+        queue,
         // Quorum queues refuse both, and end the connection.
         ...(this.hasQuorum ? {} : { ...this.flag(3, 'ifUnused'), ...this.flag(3, 'ifEmpty') }),
         ...this.flag(15, 'noWait'),

@@ -136,6 +136,23 @@ export const EXPLANATIONS: readonly Explanation[] = [
       );
     },
   },
+  {
+    name: 'settled-in-a-later-queue',
+    because: 'a queue of 3.10 crashes when it hears of a delivery that an earlier queue of its name made',
+    ends: (group, left, right) => {
+      const isSettling = group.some(({ act }) => act.kind === 'settle' && act.method !== 'basic.ack');
+      const slots = differingSlots(left, right);
+      const isConsequence = (slot: string): boolean =>
+        slot === 'counts' || /^[AB]\d (?:cancels|deliver)/.test(slot);
+      const cancels = slots.filter((slot) => slot.endsWith(' cancels'));
+      return (
+        isSettling &&
+        cancels.length > 0 &&
+        slots.every(isConsequence) &&
+        !cancels.some((slot) => right.has(slot))
+      );
+    },
+  },
 ];
 
 /** Whether a channel, or its connection, was closed on both brokers. */

@@ -282,6 +282,11 @@ class Generator {
     if (!this.isCertainLoss(plan, true)) return undefined;
     const { act, endsConnection } = this.dice.pick(illegalActs(this.dice, plan.tags));
     if (endsConnection && !this.isCertainEnd(plan)) return undefined;
+    if (act.kind === 'publish') {
+      const { exchange = '', routingKey = '', properties = {} } = act.message;
+      const keys = [routingKey, ...carbonCopies(properties)];
+      if (plan.isTx || !this.topology.isCertainPublish([{ exchange, keys }])) return undefined;
+    }
     // Some are legal where they have not been done before.
     if (act.kind === 'call') {
       if (act.method === 'tx.commit' && plan.isTx) return undefined;

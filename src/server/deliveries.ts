@@ -137,6 +137,8 @@ export class Deliveries {
   /** Entries from the head on, cleared ones included. */
   private span = 0;
   private liveCount = 0;
+  /** Settled within the transaction: they count for the prefetch of the channel until its commit. */
+  private heldCount = 0;
   /** Called when a delivery is remembered, by whoever wants to watch their age from then on. */
   onUnwatched: (() => void) | undefined;
   /** Tags that timed out: late acks of them are no error. */
@@ -182,7 +184,7 @@ export class Deliveries {
   }
 
   get isGlobalPrefetchReached(): boolean {
-    return this.globalPrefetch !== 0 && this.liveCount >= this.globalPrefetch;
+    return this.globalPrefetch !== 0 && this.liveCount + this.heldCount >= this.globalPrefetch;
   }
 
   /** Writes a basic.deliver with its content; remembers it unless the consumer acknowledges automatically. */
@@ -233,17 +235,25 @@ export class Deliveries {
       const at = this.find(tag);
       if (at < 0) return this.forgive(tag);
       into.push(this.heldAt(at, kind));
+      this.heldCount++;
       return this.clear(at);
     }
     if (tag !== 0 && this.find(tag) < 0) this.forgive(tag);
     while (this.liveCount > 0 && (tag === 0 || this.tags[this.head]! <= tag)) {
       into.push(this.heldAt(this.head, kind));
+      this.heldCount++;
       this.clear(this.head);
     }
   }
 
+  /** The transaction is being committed: nothing is held any more. */
+  holdNone(): void {
+    this.heldCount = 0;
+  }
+
   /** A transaction was rolled back: its settlements are outstanding again, under their old tags. */
   restore(held: readonly HeldSettlement[]): void {
+    this.heldCount = 0;
     const all = [...held];
     while (this.liveCount > 0) {
       all.push(this.heldAt(this.head, Settlement.Acknowledge));

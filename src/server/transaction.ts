@@ -62,6 +62,7 @@ export class Transaction {
       letGo(log, position);
     }
     const { journal } = log;
+    channel.deliveries.holdNone();
     const settle = (): void => {
       for (const { owner, position, sequence, kind } of settlements) {
         settleDelivery(owner, position, sequence, kind);
@@ -69,6 +70,7 @@ export class Transaction {
     };
     if (journal === undefined) settle();
     else journal.settleTransaction(settle);
+    if (channel.deliveries.globalPrefetch !== 0) channel.wakeConsumers();
     if (journal !== undefined && publishes.length + settlements.length > 0) {
       // commit-ok says that everything is on the disk, acks included.
       journal.syncAcks();

@@ -120,6 +120,22 @@ describe('global prefetch', () => {
     expect(await bodies(2)).toEqual(['1', '2']);
   });
 
+  it('counts what a transaction settles until its commit', async () => {
+    await client.call(1, 'tx.select');
+    await client.call(1, 'basic.qos', { prefetchCount: 1, global: true });
+    await client.call(1, 'basic.consume', { queue });
+    await publish(2);
+    expect(await bodies(1)).toEqual(['1']);
+    client.send(1, 'basic.ack', { deliveryTag: 1 });
+    await expectNothing();
+    await client.call(1, 'tx.commit');
+    expect(await bodies(1)).toEqual(['2']);
+    client.send(1, 'basic.ack', { deliveryTag: 2 });
+    await client.call(1, 'tx.rollback');
+    await publish(1);
+    await expectNothing();
+  });
+
   it('is lifted by zero', async () => {
     await client.call(1, 'basic.qos', { prefetchCount: 1, global: true });
     await client.call(1, 'basic.consume', { queue });
