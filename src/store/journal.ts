@@ -7,7 +7,7 @@
  * queues and virtual hosts together. Meanwhile the next batch forms; there is no timer in that path. Commits are
  * numbered, and the watermark `durable` says which are safe: that is all that confirms wait for.
  *
- * A segment's acks go to a file of their own beside it, with each commit, and are synced at leisure: a lost ack is a
+ * A segment's acks go to a file of their own beside it, after each commit, and are synced at leisure: a lost ack is a
  * redelivery, which AMQP permits. Both files go when nothing of the segment is needed any more.
  */
 
@@ -16,18 +16,12 @@ import { Watermark } from '../lib/watermark.js';
 import { BATCH_HEADER_BYTES, FILE_HEADER_BYTES, sealBatch, writeFileHeader } from './batch-format.js';
 import type { JournalOptions, JournalState } from './journal-options.js';
 import type { Segment } from './segment.js';
-import { SegmentFiles } from './segment-files.js';
+import { type DirtyRange, SegmentFiles } from './segment-files.js';
 import { SegmentJournal } from './segment-journal.js';
 import { SegmentRemovals } from './segment-removals.js';
 
 /** How long acks alone may wait to be written and synced; in mode `interval`, also what was written. */
 const LEISURE_MS = 200;
-
-interface DirtyRange {
-  readonly segment: Segment;
-  readonly start: number;
-  readonly end: number;
-}
 
 export class Journal {
   /** What commits up to this number took with them is safe. */
@@ -269,29 +263,35 @@ export class Journal {
       this.held.add(segment);
     }
     try {
-      await this.write(ranges, acked);
+      await this.writeLogs(ranges);
+      if (isSyncingAcks) await this.writeAcks(acked);
       await this.sync(isSyncingAcks, commit);
+      if (prerequisite !== undefined && !(await prerequisite)) this.hasFailed = true;
+      // A removal may have failed meanwhile: acks that were to go with their segment are there.
+      if (this.hasFailed) return;
+      this.durable.advance(commit);
+      // Nobody waits for these: they are written while the clients answer.
+      if (!isSyncingAcks) await this.writeAcks(acked);
     } finally {
       for (const segment of this.held) segment.journal!.commitsUnderWay--;
       this.held.clear();
     }
     for (const segment of segments) if (segment.live === 0) this.retire(segment);
-    if (prerequisite !== undefined && !(await prerequisite)) this.hasFailed = true;
-    // A removal may have failed meanwhile: acks that were to go with their segment are there.
-    if (!this.hasFailed) this.durable.advance(commit);
   }
 
-  private async write(ranges: readonly DirtyRange[], acked: readonly Segment[]): Promise<void> {
+  private async writeLogs(ranges: readonly DirtyRange[]): Promise<void> {
     for (const { segment, start, end } of ranges) {
       const isNeeded = (): boolean => this.isNeeded(segment);
       await this.files.writeRange(segment.journal!, segment.bytes, start, end, isNeeded);
       // What was begun and given up ends a file, and would be damage if another came behind it.
       if (segment.journal!.isRetired) await this.removals.settled();
     }
+  }
+
+  private async writeAcks(acked: readonly Segment[]): Promise<void> {
     for (const segment of acked) {
-      if (this.isNeeded(segment)) {
-        await this.files.writeAcks(segment.journal!, () => this.isNeeded(segment));
-      }
+      const isNeeded = (): boolean => this.isNeeded(segment);
+      if (isNeeded()) await this.files.writeAcks(segment.journal!, isNeeded);
     }
   }
 

@@ -4,12 +4,20 @@ import { encodeAcks } from './ack-format.js';
 import { type DiskPatience, syncBytes } from './disk-patience.js';
 import { removeHint } from './hint-files.js';
 import { acksPath, segmentPath } from './journal-files.js';
+import type { Segment } from './segment.js';
 import type { SegmentJournal } from './segment-journal.js';
 
 export interface SegmentFilesOptions {
   readonly fileSystem: FileSystem;
   readonly directory: string;
   readonly patience: DiskPatience;
+}
+
+/** A sealed batch that is not in its file yet. */
+export interface DirtyRange {
+  readonly segment: Segment;
+  readonly start: number;
+  readonly end: number;
 }
 
 export class SegmentFiles {
