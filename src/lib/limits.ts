@@ -33,10 +33,16 @@ export const CLOSE_TIMEOUT_MS_MAX = 30_000;
 /** Tags of timed-out deliveries whose late acks a channel still forgives; the oldest are forgotten first. */
 export const TAGS_TAKEN_BACK_MAX = 65_536;
 
-/** Bytes waiting in one socket before its consumers are no longer served: a slow reader costs at most this. */
+/** Bytes copied for one socket and waiting before its consumers are no longer served: a slow reader costs at most this. */
 export const OUTPUT_BYTES_MAX = 1_048_576;
 /** Consumers are served again when fewer bytes than this are waiting. */
 export const OUTPUT_BYTES_RESUME = 262_144;
+/**
+ * The same of large bodies, which wait where they lie. More than a publisher sends in a turn (libuv reads a socket 32
+ * times, 64 KiB each), or a queue of them grows though its consumer is fast.
+ */
+export const OUTPUT_REFERRED_BYTES_MAX = 8_388_608;
+export const OUTPUT_REFERRED_BYTES_RESUME = 2_097_152;
 /** Size of an output slab: about one socket buffer, large enough that a turn ends with one write. */
 export const OUTPUT_SLAB_BYTES = 65_536;
 /** Idle output slabs kept for reuse by the whole broker (16 x 64 KiB). */

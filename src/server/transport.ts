@@ -4,14 +4,20 @@
  * Writers reserve room in the current slab and write into it; nothing is sent before the turn's flush. A large
  * body is not copied but referred to where it lies, and its record is held until the socket has taken it. How
  * much may wait for a slow reader is bounded: past `OUTPUT_BYTES_MAX` the transport is congested, and consumers
- * behind it are passed over until it has drained.
+ * behind it are passed over until it has drained. What is referred to is in memory anyway, and may be more.
  */
 import type { Socket } from 'node:net';
 import { FRAME_END, FRAME_METHOD, FRAME_OVERHEAD_BYTES, FRAME_PREFIX_BYTES } from '../amqp/message-image.js';
 import type { MethodWriter } from '../amqp/method-writer.js';
 import type { Flushable, Scheduler } from '../broker/scheduler.js';
 import { allocateBlock, type ByteBlock, blockOver } from '../lib/bytes.js';
-import { FRAME_BYTES_MIN, OUTPUT_BYTES_MAX, OUTPUT_BYTES_RESUME } from '../lib/limits.js';
+import {
+  FRAME_BYTES_MIN,
+  OUTPUT_BYTES_MAX,
+  OUTPUT_BYTES_RESUME,
+  OUTPUT_REFERRED_BYTES_MAX,
+  OUTPUT_REFERRED_BYTES_RESUME,
+} from '../lib/limits.js';
 import type { SlabPool } from '../lib/slab-pool.js';
 import type { Watermark } from '../lib/watermark.js';
 
@@ -34,6 +40,8 @@ interface OutputChunk {
 interface Write {
   readonly chunks: readonly OutputChunk[];
   readonly byteLength: number;
+  /** Of those, bytes that are referred to. */
+  readonly referredLength: number;
 }
 
 const NO_SLAB: ByteBlock = blockOver(Buffer.alloc(0));
@@ -58,6 +66,8 @@ export class Transport implements Flushable {
   private chunks: OutputChunk[] = [];
   /** Bytes in `chunks` and in writes under way; what the current slab holds since its last slice comes on top. */
   private waitingBytes = 0;
+  /** Of `waitingBytes`, those that are referred to and not copied. */
+  private referredBytes = 0;
   private readonly writes: Write[] = [];
   private isMarked = false;
   private holds: { readonly watermark: Watermark; readonly value: number }[] = [];
@@ -74,9 +84,17 @@ export class Transport implements Flushable {
 
   /** Whether so much output is waiting that no delivery may be added. */
   get isCongested(): boolean {
-    if (this.bytesWaiting < OUTPUT_BYTES_MAX) return false;
+    const isCopiedLittle = this.bytesWaiting - this.referredBytes < OUTPUT_BYTES_MAX;
+    if (isCopiedLittle && this.referredBytes < OUTPUT_REFERRED_BYTES_MAX) return false;
     this.wasCongested = true;
     return true;
+  }
+
+  private get isDrained(): boolean {
+    const { waitingBytes, referredBytes } = this;
+    return (
+      waitingBytes - referredBytes <= OUTPUT_BYTES_RESUME && referredBytes <= OUTPUT_REFERRED_BYTES_RESUME
+    );
   }
 
   get bytesWaiting(): number {
@@ -100,6 +118,7 @@ export class Transport implements Flushable {
     this.sealSlice();
     this.chunks.push({ bytes, slab: undefined, position });
     this.waitingBytes += bytes.length;
+    this.referredBytes += bytes.length;
     if (!this.isMarked) this.mark();
   }
 
@@ -136,8 +155,12 @@ export class Transport implements Flushable {
     this.chunks = [];
     if (this.isClosed || !socket.writable) return this.discard(chunks);
     let byteLength = 0;
-    for (const chunk of chunks) byteLength += chunk.bytes.length;
-    this.writes.push({ chunks, byteLength });
+    let referredLength = 0;
+    for (const { bytes, position } of chunks) {
+      byteLength += bytes.length;
+      if (position >= 0) referredLength += bytes.length;
+    }
+    this.writes.push({ chunks, byteLength, referredLength });
     this.bytesSent += byteLength;
     const last = chunks.length - 1;
     if (last > 0) socket.cork();
@@ -230,8 +253,9 @@ export class Transport implements Flushable {
     const write = this.writes.shift();
     if (write === undefined) return;
     this.waitingBytes -= write.byteLength;
+    this.referredBytes -= write.referredLength;
     this.discard(write.chunks);
-    if (this.wasCongested && this.waitingBytes <= OUTPUT_BYTES_RESUME && !this.isClosed) {
+    if (this.wasCongested && this.isDrained && !this.isClosed) {
       this.wasCongested = false;
       this.owner.onDrained();
     }

@@ -3,7 +3,12 @@ import { connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { MethodWriter } from '../../src/amqp/method-writer.js';
 import { Scheduler } from '../../src/broker/scheduler.js';
-import { OUTPUT_BYTES_MAX, OUTPUT_BYTES_RESUME } from '../../src/lib/limits.js';
+import {
+  OUTPUT_BYTES_MAX,
+  OUTPUT_BYTES_RESUME,
+  OUTPUT_REFERRED_BYTES_MAX,
+  OUTPUT_REFERRED_BYTES_RESUME,
+} from '../../src/lib/limits.js';
 import { SlabPool } from '../../src/lib/slab-pool.js';
 import { Transport } from '../../src/server/transport.js';
 import { patterned } from '../helpers/frames.js';
@@ -169,6 +174,28 @@ describe('a slow reader', () => {
       fill(t.transport, Buffer.alloc(Math.min(left, SLAB_BYTES)));
     t.turn();
   };
+
+  it('may let more wait of what is referred to than of what is copied', () => {
+    const t = new TransportBench();
+    const [rest, most] = [
+      OUTPUT_REFERRED_BYTES_RESUME,
+      OUTPUT_REFERRED_BYTES_MAX - OUTPUT_REFERRED_BYTES_RESUME,
+    ];
+    referred(t, Buffer.alloc(most));
+    t.turn();
+    referred(t, Buffer.alloc(rest - 1));
+    t.turn();
+    expect(t.transport.isCongested).toBe(false);
+    referred(t, Buffer.alloc(1));
+    expect(t.transport.isCongested).toBe(true);
+    t.turn();
+    t.socket.complete(1);
+    expect([t.drainedCount, t.transport.isCongested, t.transport.bytesWaiting]).toEqual([1, false, rest]);
+    write(t, OUTPUT_BYTES_MAX);
+    expect(t.transport.isCongested).toBe(true);
+    t.socket.complete();
+    expect([t.drainedCount, t.transport.bytesWaiting]).toEqual([2, 0]);
+  });
 
   it('congests the transport at its limit, bytes not yet handed to the socket included', () => {
     const t = new TransportBench();
