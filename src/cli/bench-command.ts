@@ -6,6 +6,7 @@ import type { CommandModule } from 'yargs';
 import { CommandError, EXIT_USAGE } from './command-error.js';
 import { quote } from './setting.js';
 import { ChosenCommand } from './start-command.js';
+import { PROCESS_OUTPUT, type ToolArguments, type ToolOutput, textOf } from './tool-arguments.js';
 
 const OPTIONS = {
   runs: {
@@ -58,7 +59,7 @@ interface Bench {
       readonly isVsRabbit: boolean;
       readonly isScaling: boolean;
     },
-    output: { readonly write: (text: string) => void; readonly writeError: (text: string) => void },
+    output: ToolOutput,
   ): Promise<number>;
 }
 
@@ -79,7 +80,7 @@ export function benchCommand(): CommandModule {
   };
 }
 
-async function runBench(argv: Readonly<Record<string, unknown>>): Promise<number> {
+async function runBench(argv: ToolArguments): Promise<number> {
   const options = {
     urls: (argv['urls'] as readonly string[] | undefined) ?? [],
     runs: numberOf(argv, 'runs', /^\d+$/, 1, RUNS_MAX),
@@ -91,22 +92,11 @@ async function runBench(argv: Readonly<Record<string, unknown>>): Promise<number
     isScaling: argv['scaling'] === true,
   };
   const { bench } = (await import(PROGRAM.href)) as Bench;
-  return bench(options, {
-    write: (text) => process.stdout.write(text),
-    writeError: (text) => process.stderr.write(text),
-  });
-}
-
-function textOf(argv: Readonly<Record<string, unknown>>, name: string): string | undefined {
-  const value = argv[name];
-  if (Array.isArray(value)) {
-    throw new CommandError(`--${name} was given ${value.length} times; give it once`, EXIT_USAGE);
-  }
-  return value as string | undefined;
+  return bench(options, PROCESS_OUTPUT);
 }
 
 function numberOf(
-  argv: Readonly<Record<string, unknown>>,
+  argv: ToolArguments,
   name: string,
   pattern: RegExp,
   min: number,

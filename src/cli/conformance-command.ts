@@ -7,6 +7,7 @@ import { CommandError, EXIT_USAGE } from './command-error.js';
 import { conformanceDiffCommand } from './conformance-diff-command.js';
 import { quote } from './setting.js';
 import { ChosenCommand } from './start-command.js';
+import { PROCESS_OUTPUT, type ToolArguments, type ToolOutput, textOf } from './tool-arguments.js';
 
 const DIALECTS = ['rabbitmq-4', 'rabbitmq-3'] as const;
 const FORMATS = ['junit', 'json', 'markdown'] as const;
@@ -56,7 +57,7 @@ interface Suite {
       readonly report: (typeof FORMATS)[number] | undefined;
       readonly list: boolean;
     },
-    output: { readonly write: (text: string) => void; readonly writeError: (text: string) => void },
+    output: ToolOutput,
   ): Promise<number>;
 }
 
@@ -79,7 +80,7 @@ export function conformanceCommand(): CommandModule {
   };
 }
 
-async function runSuite(argv: Readonly<Record<string, unknown>>): Promise<number> {
+async function runSuite(argv: ToolArguments): Promise<number> {
   const options = {
     url: argv['url'] as string | undefined,
     dialect: oneOf(argv, 'dialect', DIALECTS) ?? DIALECTS[0],
@@ -90,28 +91,13 @@ async function runSuite(argv: Readonly<Record<string, unknown>>): Promise<number
     list: argv['list'] === true,
   };
   const { judge } = (await import(SUITE.href)) as Suite;
-  const exitCode = await judge(options, {
-    write: (text) => process.stdout.write(text),
-    writeError: (text) => process.stderr.write(text),
-  });
+  const exitCode = await judge(options, PROCESS_OUTPUT);
   // A pipe takes 64 KiB at once, and what is not written when the process ends is lost: a report is longer.
   await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
   return exitCode;
 }
 
-function textOf(argv: Readonly<Record<string, unknown>>, name: string): string | undefined {
-  const value = argv[name];
-  if (Array.isArray(value)) {
-    throw new CommandError(`--${name} was given ${value.length} times; give it once`, EXIT_USAGE);
-  }
-  return value as string | undefined;
-}
-
-function oneOf<T extends string>(
-  argv: Readonly<Record<string, unknown>>,
-  name: string,
-  values: readonly T[],
-): T | undefined {
+function oneOf<T extends string>(argv: ToolArguments, name: string, values: readonly T[]): T | undefined {
   const text = textOf(argv, name);
   const found = values.find((value) => value === text);
   if (text === undefined || found !== undefined) return found;

@@ -3,6 +3,7 @@ import type { CommandModule } from 'yargs';
 import { CommandError, EXIT_USAGE } from './command-error.js';
 import { quote } from './setting.js';
 import { ChosenCommand } from './start-command.js';
+import { PROCESS_OUTPUT, type ToolArguments, type ToolOutput, textOf } from './tool-arguments.js';
 
 const STEPS_DEFAULT = 40;
 const SEQUENCES_DEFAULT = 100;
@@ -61,7 +62,7 @@ interface Comparison {
       readonly quorum: boolean;
       readonly concurrency: number | undefined;
     },
-    output: { readonly write: (text: string) => void; readonly writeError: (text: string) => void },
+    output: ToolOutput,
   ): Promise<number>;
 }
 
@@ -84,7 +85,7 @@ export function conformanceDiffCommand(): CommandModule {
   };
 }
 
-async function compare(argv: Readonly<Record<string, unknown>>): Promise<number> {
+async function compare(argv: ToolArguments): Promise<number> {
   const sequence = numberOf(argv, 'sequence', 0);
   const keep = textOf(argv, 'keep')
     ?.split(',')
@@ -103,21 +104,10 @@ async function compare(argv: Readonly<Record<string, unknown>>): Promise<number>
     concurrency: numberOf(argv, 'concurrency', 1),
   };
   const { compareBrokers } = (await import(COMPARISON.href)) as Comparison;
-  return compareBrokers(options, {
-    write: (text) => process.stdout.write(text),
-    writeError: (text) => process.stderr.write(text),
-  });
+  return compareBrokers(options, PROCESS_OUTPUT);
 }
 
-function textOf(argv: Readonly<Record<string, unknown>>, name: string): string | undefined {
-  const value = argv[name];
-  if (Array.isArray(value)) {
-    throw new CommandError(`--${name} was given ${value.length} times; give it once`, EXIT_USAGE);
-  }
-  return value as string | undefined;
-}
-
-function numberOf(argv: Readonly<Record<string, unknown>>, name: string, least: number): number | undefined {
+function numberOf(argv: ToolArguments, name: string, least: number): number | undefined {
   const text = textOf(argv, name);
   return text === undefined ? undefined : wholeNumber(name, text, least);
 }
