@@ -6,7 +6,13 @@ import type { CommandModule } from 'yargs';
 import { CommandError, EXIT_USAGE } from './command-error.js';
 import { quote } from './setting.js';
 import { ChosenCommand } from './start-command.js';
-import { PROCESS_OUTPUT, type ToolArguments, type ToolOutput, textOf } from './tool-arguments.js';
+import {
+  outputWritten,
+  PROCESS_OUTPUT,
+  type ToolArguments,
+  type ToolOutput,
+  textOf,
+} from './tool-arguments.js';
 
 const OPTIONS = {
   runs: {
@@ -92,7 +98,9 @@ async function runBench(argv: ToolArguments): Promise<number> {
     isScaling: argv['scaling'] === true,
   };
   const { bench } = (await import(PROGRAM.href)) as Bench;
-  return bench(options, PROCESS_OUTPUT);
+  const exitCode = await bench(options, PROCESS_OUTPUT);
+  await outputWritten();
+  return exitCode;
 }
 
 function numberOf(

@@ -7,7 +7,13 @@ import { CommandError, EXIT_USAGE } from './command-error.js';
 import { conformanceDiffCommand } from './conformance-diff-command.js';
 import { quote } from './setting.js';
 import { ChosenCommand } from './start-command.js';
-import { PROCESS_OUTPUT, type ToolArguments, type ToolOutput, textOf } from './tool-arguments.js';
+import {
+  outputWritten,
+  PROCESS_OUTPUT,
+  type ToolArguments,
+  type ToolOutput,
+  textOf,
+} from './tool-arguments.js';
 
 const DIALECTS = ['rabbitmq-4', 'rabbitmq-3'] as const;
 const FORMATS = ['junit', 'json', 'markdown'] as const;
@@ -92,8 +98,7 @@ async function runSuite(argv: ToolArguments): Promise<number> {
   };
   const { judge } = (await import(SUITE.href)) as Suite;
   const exitCode = await judge(options, PROCESS_OUTPUT);
-  // A pipe takes 64 KiB at once, and what is not written when the process ends is lost: a report is longer.
-  await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
+  await outputWritten();
   return exitCode;
 }
 

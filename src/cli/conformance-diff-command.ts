@@ -3,7 +3,13 @@ import type { CommandModule } from 'yargs';
 import { CommandError, EXIT_USAGE } from './command-error.js';
 import { quote } from './setting.js';
 import { ChosenCommand } from './start-command.js';
-import { PROCESS_OUTPUT, type ToolArguments, type ToolOutput, textOf } from './tool-arguments.js';
+import {
+  outputWritten,
+  PROCESS_OUTPUT,
+  type ToolArguments,
+  type ToolOutput,
+  textOf,
+} from './tool-arguments.js';
 
 const STEPS_DEFAULT = 40;
 const SEQUENCES_DEFAULT = 100;
@@ -104,7 +110,9 @@ async function compare(argv: ToolArguments): Promise<number> {
     concurrency: numberOf(argv, 'concurrency', 1),
   };
   const { compareBrokers } = (await import(COMPARISON.href)) as Comparison;
-  return compareBrokers(options, PROCESS_OUTPUT);
+  const exitCode = await compareBrokers(options, PROCESS_OUTPUT);
+  await outputWritten();
+  return exitCode;
 }
 
 function numberOf(argv: ToolArguments, name: string, least: number): number | undefined {

@@ -22,3 +22,8 @@ export function textOf(argv: ToolArguments, name: string): string | undefined {
   }
   return value as string | undefined;
 }
+
+/** Resolves when all has left: a pipe takes 64 KiB at once, and what waits when the process ends is lost. */
+export function outputWritten(): Promise<void> {
+  return new Promise((resolve) => process.stdout.write('', () => resolve()));
+}
