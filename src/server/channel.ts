@@ -44,7 +44,7 @@ import { editContentHeader, imageFlags, NEEDS_LOOK } from './publish-properties.
 import { PublishTarget } from './publish-target.js';
 import type { PublisherConfirms } from './publisher-confirms.js';
 import { type ReplyConsumer, stopReplyConsumer } from './reply-to.js';
-import { settle } from './settle.js';
+import { abandonAll, settle } from './settle.js';
 import type { Transaction } from './transaction.js';
 
 const MANDATORY = 1;
@@ -182,7 +182,7 @@ export class Channel implements FrameSink {
     for (const consumer of [...this.consumers.values()]) consumer.queue.unsubscribe(consumer);
     this.consumers.clear();
     this.deliveries.globalPrefetch = 0;
-    this.deliveries.settle(0, true, Settlement.Abandon);
+    abandonAll(this.deliveries);
     this.abandonContent();
   }
 

@@ -9,8 +9,9 @@ import type { Route } from '../broker/router.js';
 import type { Queue } from '../queues/queue.js';
 import type { MessageLog } from '../store/message-log.js';
 import type { Channel } from './channel.js';
-import { type Deliveries, type HeldSettlement, type Settlement, settleDelivery } from './deliveries.js';
+import type { Deliveries, HeldSettlement, Settlement } from './deliveries.js';
 import { REPLY_TO_PREFIX } from './reply-to-names.js';
+import { settleHeld } from './settle.js';
 
 interface HeldPublish {
   /** The transaction holds one reference of the record. */
@@ -63,13 +64,8 @@ export class Transaction {
     }
     const { journal } = log;
     channel.deliveries.holdNone();
-    const settle = (): void => {
-      for (const { owner, position, sequence, kind } of settlements) {
-        settleDelivery(owner, position, sequence, kind);
-      }
-    };
-    if (journal === undefined) settle();
-    else journal.settleTransaction(settle);
+    if (journal === undefined) settleHeld(settlements);
+    else journal.settleTransaction(() => settleHeld(settlements));
     if (channel.deliveries.globalPrefetch !== 0) channel.wakeConsumers();
     if (journal !== undefined && publishes.length + settlements.length > 0) {
       // commit-ok says that everything is on the disk, acks included.
