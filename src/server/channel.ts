@@ -243,17 +243,20 @@ export class Channel implements FrameSink {
         this.headerEnd = content.bytes.length;
       }
     }
+    const { routingKeys } = target;
     const route =
       isRouteKnown && !needsLook
         ? target.route!
         : target.findRoute(content.bytes, this.headerStart + CONTENT_HEADER_FIXED_BYTES, this.headerEnd);
-    const isReturned = (this.publishBits & MANDATORY) !== 0 && target.isReturned(route);
+    const isMandatory = (this.publishBits & MANDATORY) !== 0;
     if (this.transaction !== undefined) {
-      const held = this.write(content, body, bodyStart, assembly, 0);
+      const position = this.write(content, body, bodyStart, assembly, 0);
       // RabbitMQ routes, and so keeps, before the commit.
-      if (target.histories !== undefined) target.addToHistories(held);
-      return this.transaction.publish(this.log, held, route, notes.deadlineMs, isReturned);
+      if (target.histories !== undefined) target.addToHistories(position);
+      const held = target.held(position, route, routingKeys, notes.deadlineMs, isMandatory);
+      return this.transaction.publish(this.log, held);
     }
+    const isReturned = isMandatory && target.isReturned(route);
     if (route.length === 0) {
       if (isReturned || target.histories !== undefined) {
         const position = this.write(content, body, bodyStart, assembly, 0);
