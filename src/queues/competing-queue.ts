@@ -333,7 +333,7 @@ export abstract class CompetingQueue implements Queue {
     if (this.consumers.size > 0) this.host.scheduleRun(this);
     this.rules.limit?.add(position);
     // Unacked messages do not expire, but one that comes back late does so at once (rabbitmq.com/docs/ttl).
-    if (!this.areReturnsOpen) this.applyRules();
+    if (!this.areReturnsOpen) this.closeReturns();
   }
 
   /** A message is there again after a restart: it counts toward the limit, and may expire. */

@@ -24,10 +24,20 @@ export function settle(channel: Channel, tag: number, multiple: boolean, kind: S
     transaction.settle(deliveries, tag, multiple, kind);
   } else if (multiple && (channel.consumers.size > 1 || kind !== Settlement.Acknowledge)) {
     settleByConsumer(deliveries, tag, kind);
+  } else if (isReturn(kind)) {
+    giveBack(deliveries, tag, kind);
   } else {
     deliveries.settle(tag, multiple, kind);
   }
   if (deliveries.globalPrefetch !== 0) channel.wakeConsumers();
+}
+
+/** One delivery: what is due is handed out before it is back, and of some queues itself before they drop anything. */
+function giveBack(deliveries: Deliveries, tag: number, kind: Settlement): void {
+  const queue = deliveries.queueOf(tag);
+  queue?.openReturns();
+  deliveries.settle(tag, false, kind);
+  queue?.closeReturns();
 }
 
 /** basic.recover: gives back everything, whatever a transaction holds. */

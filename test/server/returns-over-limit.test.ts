@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RawClient } from '../../conformance/wire/raw-client.js';
-import { countsOf, declareQueue, Target } from './target.js';
+import { countsOf, declareQueue, Target, uniqueName } from './target.js';
 
 /** Where messages are held and given back; the grave is read on channel 1. */
 const HOLDER = 2;
@@ -116,4 +116,35 @@ it('what comes back too late to a queue that is too full for it dies for the lim
   }
   await client.call(HOLDER, 'channel.close', { replyText: '' });
   expect(await dead(3)).toEqual(['1 maxlen', '2 maxlen', '3 expired']);
+});
+
+describe('a quorum queue', () => {
+  beforeEach(async () => {
+    work = uniqueName('quorum');
+    const quorum = ['x-queue-type', 'S', 'quorum'] as const;
+    await client.call(1, 'queue.declare', {
+      queue: work,
+      durable: true,
+      arguments: [quorum, ['x-max-length', 'I', 1]],
+    });
+  });
+  afterEach(() => client.call(1, 'queue.delete', { queue: work }));
+
+  it.each([
+    ['one', { deliveryTag: 1, multiple: false }, ['1']],
+    ['several', { deliveryTag: 0, multiple: true }, ['1', '2']],
+  ])('hands out what came back before it looks at its limit: %s', async (_name, which, expected) => {
+    await client.call(HOLDER, 'basic.qos', { prefetchCount: 2 });
+    await client.call(HOLDER, 'basic.consume', { queue: work });
+    for (const body of ['1', '2']) {
+      await publish(body);
+      await client.delivery(HOLDER);
+    }
+    await publish('3');
+    client.send(HOLDER, 'basic.nack', { ...which, requeue: true });
+    const found: string[] = [];
+    for (const _ of expected) found.push(String((await client.delivery(HOLDER)).body));
+    expect(found).toEqual(expected);
+    expect(String((await client.get(1, work)).body)).toBe('3');
+  });
 });
