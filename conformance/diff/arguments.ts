@@ -67,7 +67,7 @@ interface QueueSurroundings {
   readonly exchanges: readonly string[];
   readonly graves: readonly string[];
   readonly isDeadly: boolean;
-  /** There are times to live of zero, and neither limits nor priorities. */
+  /** There are times to live of zero, no priorities, and no limits of quorum queues. */
   readonly expiresAtOnce: boolean;
 }
 
@@ -77,7 +77,7 @@ export function queueArguments(
   { exchanges, graves, isDeadly, expiresAtOnce }: QueueSurroundings,
 ): Table {
   const deadLetter = deadLetters(dice, queue, exchanges, graves);
-  const limit: MakeEntries = () => (expiresAtOnce ? [] : [integer(dice, 'x-max-length', dice.below(4))]);
+  const limit: MakeEntries = () => [integer(dice, 'x-max-length', dice.below(4))];
   const overflow: MakeEntries = () => [
     ...limit(),
     ['x-overflow', 'S', dice.pick(['drop-head', 'reject-publish', 'reject-publish-dlx'])],
@@ -97,7 +97,7 @@ export function queueArguments(
       limit,
       overflow,
       overflow,
-      () => (expiresAtOnce ? [] : [integer(dice, 'x-max-length-bytes', dice.below(8))]),
+      () => [integer(dice, 'x-max-length-bytes', dice.below(8))],
       () => (!expiresAtOnce ? [integer(dice, 'x-max-priority', dice.below(6))] : []),
       () => [['x-single-active-consumer', 't', !dice.oneIn(4)]],
       () => [
@@ -135,7 +135,7 @@ export function quorumArguments(
 
 function deadlyArguments(dice: Dice, entries: TableEntry[], expiresAtOnce: boolean): Table {
   if (expiresAtOnce && dice.oneIn(3)) entries.push(integer(dice, 'x-message-ttl', 0));
-  if (!expiresAtOnce && !dice.oneIn(3)) entries.push(integer(dice, 'x-max-length', dice.below(4)));
+  if (!dice.oneIn(3)) entries.push(integer(dice, 'x-max-length', dice.below(4)));
   if (dice.oneIn(3)) {
     entries.push(['x-overflow', 'S', dice.pick(['drop-head', 'reject-publish', 'reject-publish-dlx'])]);
   }

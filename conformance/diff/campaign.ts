@@ -47,8 +47,8 @@ export interface Tally {
   readonly observed: ReadonlyMap<string, number>;
   /** Differences of a kind that was reported before. */
   readonly repeatedCount: number;
-  /** Differed at the first look and not at the second. */
-  readonly fleetingCount: number;
+  /** The sequences that differed at the first look and not at the second. */
+  readonly fleeting: readonly number[];
   readonly sequenceCount: number;
   readonly cutShortCount: number;
   readonly stepCount: number;
@@ -72,7 +72,7 @@ export class Campaign {
   private readonly explained = new Map<string, number>();
   private readonly observed = new Map<string, number>();
   private repeatedCount = 0;
-  private fleetingCount = 0;
+  private readonly fleeting: number[] = [];
   private sequenceCount = 0;
   private cutShortCount = 0;
   private stepCount = 0;
@@ -99,14 +99,14 @@ export class Campaign {
       }
     };
     await Promise.all(Array.from({ length: Math.min(concurrency, indexes.length) }, work));
-    const { findings, explained, observed } = this;
-    const { repeatedCount, fleetingCount, sequenceCount, cutShortCount, stepCount } = this;
+    const { findings, explained, observed, fleeting } = this;
+    const { repeatedCount, sequenceCount, cutShortCount, stepCount } = this;
     return {
       findings,
       explained,
       observed,
       repeatedCount,
-      fleetingCount,
+      fleeting,
       sequenceCount,
       cutShortCount,
       stepCount,
@@ -140,7 +140,7 @@ export class Campaign {
   private async lookAgain(pair: Pair, index: number, placed: readonly Placed[]): Promise<void> {
     const { difference } = await this.attempt(pair, placed, THOROUGH);
     if (difference === undefined) {
-      this.fleetingCount++;
+      this.fleeting.push(index);
       return;
     }
     const signature = signatureOf(difference);

@@ -23,7 +23,7 @@ export class Declarations {
   /** Most queues get arguments that let messages die. */
   private readonly isDeadly: boolean;
   readonly hasQuorum: boolean;
-  /** There are times to live of zero; if not, there are limits and priorities (differences.md). */
+  /** There are times to live of zero; if not, there are priorities (differences.md). */
   readonly expiresAtOnce: boolean;
   private madeUpCount = 0;
 

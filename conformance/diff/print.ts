@@ -3,6 +3,8 @@ import type { Finding, Tally } from './campaign.js';
 import { describeEvent, type Observation } from './observation.js';
 import { describeOperation } from './operation.js';
 
+const FLEETING_SHOWN_MAX = 12;
+
 export interface Naming {
   readonly left: string;
   readonly right: string;
@@ -52,14 +54,14 @@ function sideBySide(left: Observation, right: Observation, slot: string, naming:
 }
 
 export function tallyText(tally: Tally, elapsedMs: number): string {
-  const { findings, explained, repeatedCount, fleetingCount, sequenceCount, cutShortCount, stepCount } =
-    tally;
+  const { findings, explained, repeatedCount, fleeting, sequenceCount, cutShortCount, stepCount } = tally;
   const unexplained = findings.filter(({ isOfTheMoment }) => !isOfTheMoment).length;
   const lines = [
     `${sequenceCount} sequences, ${stepCount} operations, ${(elapsedMs / 1000).toFixed(0)} s`,
     `${unexplained} unexplained ${unexplained === 1 ? 'kind' : 'kinds'} of difference` +
       (repeatedCount === 0 ? '' : `, and ${repeatedCount} times one of a kind seen before`),
-    `${findings.length - unexplained} where a broker differs from itself, ${fleetingCount} gone at a second look`,
+    `${findings.length - unexplained} where a broker differs from itself`,
+    `${fleeting.length} gone at a second look${fleetingPlaces(fleeting)}`,
   ];
   if (explained.size > 0) {
     lines.push(`explained, of which ${cutShortCount} ended their sequence:`);
@@ -71,4 +73,11 @@ export function tallyText(tally: Tally, elapsedMs: number): string {
   const counted = [...tally.observed].sort(([a], [b]) => (a < b ? -1 : 1));
   lines.push(`  ${counted.map(([name, count]) => `${name} ${count}`).join(', ')}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** Which sequences to look at: what is gone may come again. */
+function fleetingPlaces(indexes: readonly number[]): string {
+  if (indexes.length === 0) return '';
+  const shown = [...indexes].sort((a, b) => a - b).slice(0, FLEETING_SHOWN_MAX);
+  return `: sequence${indexes.length === 1 ? '' : 's'} ${shown.join(', ')}${indexes.length > shown.length ? ', ...' : ''}`;
 }

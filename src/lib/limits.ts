@@ -51,6 +51,9 @@ export const OUTPUT_SLABS_IDLE_MAX = 16;
 /** Messages one queue may deliver before the next runnable queue has its chance. */
 export const QUEUE_RUN_MESSAGES_MAX = 2048;
 
+/** A purge of fewer messages acknowledges each: a mark is a record. */
+export const PURGE_MARK_MESSAGES_MIN = 1000;
+
 /** Size of a transient segment: large against a message, small enough to return to the system early. */
 export const SEGMENT_BYTES = 1_048_576;
 /** Dead segment buffers kept for reuse: their pages are warm, fresh ones cost a page fault each 4 KiB. */

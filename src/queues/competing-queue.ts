@@ -14,7 +14,7 @@
  * writes waits in the transports like everything else.
  */
 import type { FieldTable } from '../amqp/field-table.js';
-import { QUEUE_RUN_MESSAGES_MAX } from '../lib/limits.js';
+import { PURGE_MARK_MESSAGES_MIN, QUEUE_RUN_MESSAGES_MAX } from '../lib/limits.js';
 import type { MessageLog } from '../store/message-log.js';
 import type { ColdRun } from './cold-run.js';
 import { ConsumerList } from './consumer-list.js';
@@ -36,9 +36,6 @@ import { QueueRules } from './queue-rules.js';
 import { ReadyHead } from './ready-head.js';
 import type { HandOut, ReadyIndex } from './ready-index.js';
 import { SingleActive } from './single-active.js';
-
-/** A purge of fewer messages acknowledges each: a mark is a record. */
-const PURGE_MARK_MESSAGES_MIN = 1000;
 
 export interface CompetingQueueParts {
   readonly virtualHostName: string;
@@ -79,6 +76,8 @@ export abstract class CompetingQueue implements Queue {
   protected readonly single: SingleActive | undefined;
   protected lease: QueueLease | undefined;
   protected unackedCount = 0;
+  /** Messages are coming back together. */
+  protected areReturnsOpen = false;
 
   /** Whether a message may join without a look at it. */
   protected isPlain: boolean;
@@ -146,8 +145,7 @@ export abstract class CompetingQueue implements Queue {
 
   run(): boolean {
     const { index, rules } = this;
-    if (rules.limit !== undefined) this.enforceLimit();
-    if (rules.expires) rules.dropExpired();
+    this.applyRules();
     for (let budget = QUEUE_RUN_MESSAGES_MAX; index.length > 0; budget--) {
       const consumer = this.nextConsumer();
       if (consumer === undefined || !this.head.isReadable() || index.length === 0) break;
@@ -187,6 +185,16 @@ export abstract class CompetingQueue implements Queue {
   acknowledge(position: number, _sequence: number): void {
     this.unackedCount--;
     this.letGo(position);
+  }
+
+  openReturns(): void {
+    this.catchUp();
+    this.areReturnsOpen = true;
+  }
+
+  closeReturns(): void {
+    this.areReturnsOpen = false;
+    this.applyRules();
   }
 
   subscribe(consumer: Consumer): void {
@@ -316,21 +324,16 @@ export abstract class CompetingQueue implements Queue {
       this.handOut(taker);
       if (this.index.length === 0) return true;
     }
-    if (rules.limit !== undefined) this.enforceLimit();
-    if (rules.expires) rules.dropExpired();
+    this.applyRules();
     return true;
   }
 
   /** A message has come back: it may be one too many, or too late. */
   protected settleReturn(position: number): void {
     if (this.consumers.size > 0) this.host.scheduleRun(this);
-    const { rules } = this;
-    if (rules.limit !== undefined) {
-      rules.limit.add(position);
-      this.enforceLimit();
-    }
+    this.rules.limit?.add(position);
     // Unacked messages do not expire, but one that comes back late does so at once (rabbitmq.com/docs/ttl).
-    if (rules.expires) rules.dropExpired();
+    if (!this.areReturnsOpen) this.closeReturns();
   }
 
   /** A message is there again after a restart: it counts toward the limit, and may expire. */
@@ -344,6 +347,10 @@ export abstract class CompetingQueue implements Queue {
   /** Makes the deliveries that are due, and drops what has expired. */
   protected catchUp(): void {
     for (let hasMore = this.isScheduled; hasMore; ) hasMore = this.run();
+    this.applyRules();
+  }
+
+  private applyRules(): void {
     if (this.rules.limit !== undefined) this.enforceLimit();
     if (this.rules.expires) this.rules.dropExpired();
   }
@@ -360,8 +367,7 @@ export abstract class CompetingQueue implements Queue {
 
   protected take(): number {
     const position = this.index.shift();
-    const { limit } = this.rules;
-    if (limit !== undefined) limit.remove(position);
+    this.rules.limit?.remove(position);
     return position;
   }
 

@@ -113,6 +113,9 @@ export interface Queue extends QueueProperties {
    * @param cause absent: it was given back
    */
   requeue(position: number, sequence: number, cause?: Return): void;
+  /** What comes back until `closeReturns` comes back together: what is too many, or too late, is looked for then. */
+  openReturns(): void;
+  closeReturns(): void;
   /** The message is dropped, or dead-lettered with reason `rejected`. */
   reject(position: number, sequence: number): void;
 

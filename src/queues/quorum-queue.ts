@@ -139,6 +139,13 @@ export class QuorumQueue extends CompetingQueue {
     this.onSettled();
   }
 
+  /** What came back is handed out before the limit is looked at (rabbit_fifo.erl, checkout). */
+  override closeReturns(): void {
+    this.areReturnsOpen = this.rules.limit !== undefined;
+    for (let hasMore = this.areReturnsOpen && this.isScheduled; hasMore; ) hasMore = this.run();
+    super.closeReturns();
+  }
+
   reject(position: number, sequence: number): void {
     if (this.isDeleted) return this.acknowledge(position, sequence);
     if (this.dying !== undefined && this.mustRead(position)) {
@@ -203,6 +210,7 @@ export class QuorumQueue extends CompetingQueue {
 
   protected override enforceLimit(): void {
     const limit = this.rules.limit!;
+    if (this.areReturnsOpen) return;
     if (limit.dropsHead) return super.enforceLimit();
     if (limit.isExceededBy(this.countedLength, this.dyingBytes)) this.isRefusing = true;
   }

@@ -44,7 +44,7 @@ import { editContentHeader, imageFlags, NEEDS_LOOK } from './publish-properties.
 import { PublishTarget } from './publish-target.js';
 import type { PublisherConfirms } from './publisher-confirms.js';
 import { type ReplyConsumer, stopReplyConsumer } from './reply-to.js';
-import { settle } from './settle.js';
+import { abandonAll, settle } from './settle.js';
 import type { Transaction } from './transaction.js';
 
 const MANDATORY = 1;
@@ -182,7 +182,7 @@ export class Channel implements FrameSink {
     for (const consumer of [...this.consumers.values()]) consumer.queue.unsubscribe(consumer);
     this.consumers.clear();
     this.deliveries.globalPrefetch = 0;
-    this.deliveries.settle(0, true, Settlement.Abandon);
+    abandonAll(this.deliveries);
     this.abandonContent();
   }
 
@@ -243,17 +243,20 @@ export class Channel implements FrameSink {
         this.headerEnd = content.bytes.length;
       }
     }
+    const { routingKeys } = target;
     const route =
       isRouteKnown && !needsLook
         ? target.route!
         : target.findRoute(content.bytes, this.headerStart + CONTENT_HEADER_FIXED_BYTES, this.headerEnd);
-    const isReturned = (this.publishBits & MANDATORY) !== 0 && target.isReturned(route);
+    const isMandatory = (this.publishBits & MANDATORY) !== 0;
     if (this.transaction !== undefined) {
-      const held = this.write(content, body, bodyStart, assembly, 0);
+      const position = this.write(content, body, bodyStart, assembly, 0);
       // RabbitMQ routes, and so keeps, before the commit.
-      if (target.histories !== undefined) target.addToHistories(held);
-      return this.transaction.publish(this.log, held, route, notes.deadlineMs, isReturned);
+      if (target.histories !== undefined) target.addToHistories(position);
+      const held = target.held(position, route, routingKeys, notes.deadlineMs, isMandatory);
+      return this.transaction.publish(this.log, held);
     }
+    const isReturned = isMandatory && target.isReturned(route);
     if (route.length === 0) {
       if (isReturned || target.histories !== undefined) {
         const position = this.write(content, body, bodyStart, assembly, 0);

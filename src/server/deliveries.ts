@@ -163,6 +163,12 @@ export class Deliveries {
     return this.owners[this.head]!;
   }
 
+  /** The queue of a delivery that is not settled. */
+  queueOf(tag: number): Queue | undefined {
+    const at = this.find(tag);
+    return at < 0 ? undefined : this.owners[at]!.queue;
+  }
+
   /** Shows what is not settled, up to and including a tag, oldest first. */
   visit(see: (tag: number, owner: DeliveryOwner) => void, lastTag = Number.POSITIVE_INFINITY): void {
     const mask = this.owners.length - 1;

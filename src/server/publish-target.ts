@@ -14,6 +14,9 @@ import type { BrokerExchange, Route, RouteRequest } from '../broker/router.js';
 import { authorize, authorizeTopic } from './authorize.js';
 import type { ConnectionContext } from './connection-context.js';
 import { isReplyAddress } from './reply-to-names.js';
+import type { HeldPublish } from './transaction.js';
+
+const NO_NAMES: readonly string[] = [];
 
 export class PublishTarget implements RouteRequest {
   exchangeName = '';
@@ -168,6 +171,21 @@ export class PublishTarget implements RouteRequest {
     if (route.length > 1 || (route.length === 1 && !this.areRepliesReturned)) return false;
     const isReply = this.exchangeName === '' && isReplyAddress(this.routingKey);
     return isReply ? this.areRepliesReturned : route.length === 0;
+  }
+
+  /** The message at hand, written and published with `keys`, as a transaction holds it. */
+  held(
+    position: number,
+    route: Route,
+    keys: readonly string[],
+    deadlineMs: number,
+    isMandatory: boolean,
+  ): HeldPublish {
+    const isReply = this.exchangeName === '' && isReplyAddress(this.routingKey);
+    const returns = isReply ? (this.isReturned(route) ? 'always' : 'never') : 'unrouted';
+    const isAbsent = (key: string): boolean => !route.some(({ name }) => name === key);
+    const absent = this.exchangeName === '' ? [...new Set(keys.filter(isAbsent))] : NO_NAMES;
+    return { position, route, absent, deadlineMs, returns: isMandatory ? returns : 'never' };
   }
 
   /** Exchange and routing key of a record in the log. */

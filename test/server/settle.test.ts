@@ -289,6 +289,16 @@ describe('several deliveries settled at once', () => {
     expect(await deliveries(3, 2)).toEqual(['3', '2', '1']);
   });
 
+  it('come back when what was due before has been handed out', async () => {
+    await publish(4);
+    await client.call(1, 'basic.qos', { prefetchCount: 2 });
+    await client.call(1, 'basic.consume', { queue });
+    expect(await deliveries(2)).toEqual(['1', '2']);
+    client.send(1, 'basic.ack', { deliveryTag: 1 });
+    client.send(1, 'basic.nack', { deliveryTag: 2, requeue: true });
+    expect(await deliveries(2)).toEqual(['3', '2*']);
+  });
+
   it('let consumers go on one after the other', async () => {
     await publish(4);
     await client.call(1, 'basic.qos', { prefetchCount: 2 });

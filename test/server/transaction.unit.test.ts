@@ -4,7 +4,7 @@ import type { VirtualHost } from '../../src/broker/virtual-host.js';
 import type { Queue } from '../../src/queues/queue.js';
 import { Channel } from '../../src/server/channel.js';
 import { DeliveryOwner, Settlement } from '../../src/server/deliveries.js';
-import { Transaction } from '../../src/server/transaction.js';
+import { type HeldPublish, Transaction } from '../../src/server/transaction.js';
 import { expectNothingHeld, labelAt, writeLabelled } from '../helpers/messages.js';
 import { addQueue, testBroker } from '../helpers/test-broker.js';
 import { TransportBench } from '../helpers/transport-bench.js';
@@ -31,9 +31,10 @@ class Bench {
     waitFor: () => {},
   });
 
-  /** Publishes in the transaction, to the queues given; `isReturned` when the publisher is to have it back. */
-  publish(label: string, route: readonly Queue[], isReturned = false): void {
-    this.transaction.publish(this.log, writeLabelled(this.log, label), route, NEVER_MS, isReturned);
+  /** Publishes in the transaction, to the queues given; mandatory when it `returns` to its publisher. */
+  publish(label: string, route: readonly Queue[], returns: HeldPublish['returns'] = 'never'): void {
+    const position = writeLabelled(this.log, label);
+    this.transaction.publish(this.log, { position, route, absent: [], deadlineMs: NEVER_MS, returns });
   }
 
   /** Puts messages into a queue and takes them on the channel as basic.get does. */
@@ -100,7 +101,7 @@ describe('a commit', () => {
   it('returns what was mandatory and had no route, and drops the rest of such', () => {
     const t = new Bench();
     t.publish('dropped', []);
-    t.publish('returned', [], true);
+    t.publish('returned', [], 'unrouted');
     expect(t.wire.sentFrames()).toEqual([]);
     t.transaction.commit(t.channel);
     const frames = t.wire.sentFrames();
@@ -150,7 +151,7 @@ describe('a rollback', () => {
     const queue = addQueue(t.host, 'q');
     const owner = t.take(queue, 3);
     t.publish('1', [queue]);
-    t.publish('2', [], true);
+    t.publish('2', [], 'unrouted');
     t.settle(2, true, Settlement.Reject);
     t.transaction.rollback(t.channel);
     expect(queue.counts()).toMatchObject({ ready: 0, unacked: 3 });
