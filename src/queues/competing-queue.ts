@@ -187,8 +187,8 @@ export abstract class CompetingQueue implements Queue {
     this.letGo(position);
   }
 
-  openReturns(): void {
-    this.catchUp();
+  openReturns(isDueFirst: boolean): void {
+    if (isDueFirst) this.catchUp();
     this.areReturnsOpen = true;
   }
 

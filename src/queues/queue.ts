@@ -113,8 +113,11 @@ export interface Queue extends QueueProperties {
    * @param cause absent: it was given back
    */
   requeue(position: number, sequence: number, cause?: Return): void;
-  /** What comes back until `closeReturns` comes back together: what is too many, or too late, is looked for then. */
-  openReturns(): void;
+  /**
+   * What comes back until `closeReturns` comes back together: what is too many, or too late, is looked for then.
+   * @param isDueFirst whether what can be delivered is delivered before; it is not when a consumer has just gone
+   */
+  openReturns(isDueFirst: boolean): void;
   closeReturns(): void;
   /** The message is dropped, or dead-lettered with reason `rejected`. */
   reject(position: number, sequence: number): void;

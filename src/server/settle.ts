@@ -35,7 +35,7 @@ export function settle(channel: Channel, tag: number, multiple: boolean, kind: S
 /** One delivery: what is due is handed out before it is back, and of some queues itself before they drop anything. */
 function giveBack(deliveries: Deliveries, tag: number, kind: Settlement): void {
   const queue = deliveries.queueOf(tag);
-  queue?.openReturns();
+  queue?.openReturns(true);
   deliveries.settle(tag, false, kind);
   queue?.closeReturns();
 }
@@ -46,11 +46,14 @@ export function giveBackAll(channel: Channel): void {
   if (channel.deliveries.globalPrefetch !== 0) channel.wakeConsumers();
 }
 
-/** The channel goes. RabbitMQ tells each queue once, and it takes back together all that the channel had of it. */
+/**
+ * The channel goes, and its consumers have gone. RabbitMQ tells each queue once, which takes back together all that the
+ * channel had of it, and goes on with the next consumer then: what waited is not delivered before what comes back.
+ */
 export function abandonAll(deliveries: Deliveries): void {
   const queues = new Set<Queue>();
   deliveries.visit((_tag, { queue }) => queues.add(queue));
-  for (const queue of queues) queue.openReturns();
+  for (const queue of queues) queue.openReturns(false);
   deliveries.settle(0, true, Settlement.Abandon);
   for (const queue of queues) queue.closeReturns();
 }
@@ -108,7 +111,7 @@ function settleInTurn<T>(groups: Groups<T>, areReturns: boolean, settleOne: (mem
     // Counting makes the deliveries that are due.
     before?.queue.counts();
     before = owner;
-    if (areReturns) owner.queue.openReturns();
+    if (areReturns) owner.queue.openReturns(true);
     for (const member of members) settleOne(member);
     if (areReturns) owner.queue.closeReturns();
   }
