@@ -379,9 +379,15 @@ export function settleDelivery(
   kind: Settlement,
 ): void {
   owner.unackedCount--;
-  if (kind === Settlement.Acknowledge) owner.queue.acknowledge(position, sequence);
-  else if (kind === Settlement.Reject) owner.queue.reject(position, sequence);
-  else owner.queue.requeue(position, sequence, RETURNS[kind]);
+  if (kind === Settlement.Acknowledge) {
+    owner.queue.acknowledge(position, sequence);
+  } else if (kind === Settlement.Reject) {
+    // A dead letter that comes to the queue it died in finds there that its owner went on (RabbitMQ).
+    owner.onSettled();
+    return owner.queue.reject(position, sequence);
+  } else {
+    owner.queue.requeue(position, sequence, RETURNS[kind]);
+  }
   owner.onSettled();
 }
 

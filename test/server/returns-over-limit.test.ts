@@ -118,14 +118,40 @@ it('what comes back too late to a queue that is too full for it dies for the lim
   expect(await dead(3)).toEqual(['1 maxlen', '2 maxlen', '3 expired']);
 });
 
+it('a dead letter that comes to the queue it died in comes when its consumer has gone on', async () => {
+  const own = uniqueName('own');
+  await client.call(1, 'queue.declare', {
+    queue: own,
+    exclusive: true,
+    arguments: [
+      ['x-max-length', 'I', 2],
+      ['x-dead-letter-exchange', 'S', ''],
+    ],
+  });
+  await client.call(HOLDER, 'basic.qos', { prefetchCount: 1 });
+  await client.call(HOLDER, 'basic.consume', { queue: own });
+  for (const body of ['1', '2', '3']) client.publish(1, { routingKey: own, body });
+  await client.sync();
+  expect(String((await client.delivery(HOLDER)).body)).toBe('1');
+  client.send(HOLDER, 'basic.nack', { deliveryTag: 1 });
+  expect(String((await client.delivery(HOLDER)).body)).toBe('2');
+  await countsOf(client, own);
+  const found = [await client.get(1, own), await client.get(1, own)].map(({ body }) => String(body));
+  expect(found).toEqual(['3', '1']);
+});
+
 describe('a quorum queue', () => {
   beforeEach(async () => {
     work = uniqueName('quorum');
-    const quorum = ['x-queue-type', 'S', 'quorum'] as const;
     await client.call(1, 'queue.declare', {
       queue: work,
       durable: true,
-      arguments: [quorum, ['x-max-length', 'I', 1]],
+      arguments: [
+        ['x-queue-type', 'S', 'quorum'],
+        ['x-max-length', 'I', 1],
+        // Without one what comes back goes behind the rest, in 3.10 always.
+        ['x-delivery-limit', 'I', 5],
+      ],
     });
   });
   afterEach(() => client.call(1, 'queue.delete', { queue: work }));
