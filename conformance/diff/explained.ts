@@ -204,7 +204,9 @@ export function judgeStep(
   const [a, b] = alikeWith(needed);
   const unexplained = differingSlots(a, b);
   if (unexplained.length === 0) return { unexplained, explained, isOver: false };
-  const end = EXPLANATIONS.find(({ ends }) => ends?.(group, a, b) === true);
+  // What differs for another reason, too, may still need one that was not needed for itself.
+  const [mostAlikeLeft, mostAlikeRight] = alikeWith(rewriters);
+  const end = EXPLANATIONS.find(({ ends }) => ends?.(group, mostAlikeLeft, mostAlikeRight) === true);
   if (end === undefined) return { unexplained, explained, isOver: true };
   return { unexplained: [], explained: [...explained, end.name], isOver: true };
 }
