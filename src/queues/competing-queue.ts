@@ -188,7 +188,6 @@ export abstract class CompetingQueue implements Queue {
   }
 
   openReturns(): void {
-    this.catchUp();
     this.areReturnsOpen = true;
   }
 

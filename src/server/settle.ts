@@ -35,6 +35,7 @@ export function settle(channel: Channel, tag: number, multiple: boolean, kind: S
 /** One delivery: what is due is handed out before it is back, and of some queues itself before they drop anything. */
 function giveBack(deliveries: Deliveries, tag: number, kind: Settlement): void {
   const queue = deliveries.queueOf(tag);
+  if (queue?.isScheduled === true) queue.counts();
   queue?.openReturns();
   deliveries.settle(tag, false, kind);
   queue?.closeReturns();
@@ -125,7 +126,10 @@ function settleInTurn<T>(groups: Groups<T>, areReturns: boolean, settleOne: (mem
     // Counting makes the deliveries that are due.
     before?.queue.counts();
     before = owner;
-    if (areReturns) owner.queue.openReturns();
+    if (areReturns) {
+      owner.queue.counts();
+      owner.queue.openReturns();
+    }
     for (const member of members) settleOne(member);
     if (areReturns) owner.queue.closeReturns();
   }
