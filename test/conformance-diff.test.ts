@@ -190,6 +190,17 @@ describe('a judgement', () => {
     expect(judged([delivery('a', 1)], []).unexplained).toEqual(['A1 deliveries to a', 'A1 delivery tags']);
     const elsewhere = { ...close, at: 'A2' };
     expect(judged([delivery('a', 1), elsewhere], [elsewhere]).explained).toEqual([]);
+    // What it got comes to the next as redelivered, whatever else differs in headers.
+    const next = (redelivered: boolean, ...headers: string[]): Event => {
+      const { fields, ...rest } = delivery('b', 1, ...headers);
+      return { ...rest, at: 'A2', fields: { ...fields, redelivered } };
+    };
+    const handedOn = judged(
+      [delivery('a', 1), close, next(true)],
+      [close, next(false, 'x-last-death-queue')],
+    );
+    expect(handedOn.explained).toContain('delivered-to-closing-channel');
+    expect(judged([close, next(true)], [close, next(false)]).explained).toEqual([]);
   });
 
   it('does not compare how many consumers quorum queues say they have', () => {

@@ -126,7 +126,12 @@ export const EXPLANATIONS: readonly Explanation[] = [
     because:
       'a channel of RabbitMQ tells its queues one by one that it ends, and may get deliveries meanwhile',
     ends: (_group, left, right) => {
-      const slots = differingSlots(left, right);
+      // What such a channel got is redelivered to others.
+      const [a, b] = [left, right].map((side) => mapEvents(side, asRedelivered)) as [
+        Observation,
+        Observation,
+      ];
+      const slots = differingSlots(a, b);
       const channels = slots.flatMap((slot) => /^([AB]\d) deliver(?:ies|y) /.exec(slot)?.[1] ?? []);
       const places = [...new Set(channels)];
       const isOther = (slot: string): boolean =>
@@ -154,6 +159,11 @@ export const EXPLANATIONS: readonly Explanation[] = [
     },
   },
 ];
+
+function asRedelivered(event: Event): Event {
+  if (event.name !== 'basic.deliver') return event;
+  return { ...event, fields: { ...event.fields, redelivered: true } };
+}
 
 /** Whether a channel, or its connection, was closed on both brokers. */
 function hasEnded(place: string, ...observations: readonly Observation[]): boolean {
@@ -194,7 +204,9 @@ export function judgeStep(
   const [a, b] = alikeWith(needed);
   const unexplained = differingSlots(a, b);
   if (unexplained.length === 0) return { unexplained, explained, isOver: false };
-  const end = EXPLANATIONS.find(({ ends }) => ends?.(group, a, b) === true);
+  // What differs for another reason, too, may still need one that was not needed for itself.
+  const [mostAlikeLeft, mostAlikeRight] = alikeWith(rewriters);
+  const end = EXPLANATIONS.find(({ ends }) => ends?.(group, mostAlikeLeft, mostAlikeRight) === true);
   if (end === undefined) return { unexplained, explained, isOver: true };
   return { unexplained: [], explained: [...explained, end.name], isOver: true };
 }

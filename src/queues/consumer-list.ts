@@ -21,6 +21,7 @@ export class ConsumerList {
   /** Highest priority first. */
   private groups: readonly PriorityGroup[] = NO_GROUPS;
   private servedGroup: PriorityGroup | undefined;
+  private passedOverCount = 0;
 
   get size(): number {
     return this.members.size;
@@ -72,6 +73,7 @@ export class ConsumerList {
         }
         ready.shift();
         consumer.isWaiting = true;
+        consumer.waitingNumber = ++this.passedOverCount;
       }
     }
     return undefined;

@@ -23,6 +23,8 @@ export interface Consumer {
   readonly noAck: boolean;
   /** Set by the queue when it passed the consumer over; whoever removes the cause calls `consumerReady`. */
   isWaiting: boolean;
+  /** Set by the queue with it: of two that it passed over the one that was first has the lower number. */
+  waitingNumber: number;
   /** Deliveries it has not settled yet. */
   readonly unackedCount: number;
   /** Whether one more message may be delivered now: prefetch and the connection's output allow it. */

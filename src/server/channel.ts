@@ -44,7 +44,7 @@ import { editContentHeader, imageFlags, NEEDS_LOOK } from './publish-properties.
 import { PublishTarget } from './publish-target.js';
 import type { PublisherConfirms } from './publisher-confirms.js';
 import { type ReplyConsumer, stopReplyConsumer } from './reply-to.js';
-import { abandonAll, settle } from './settle.js';
+import { abandonAll, settle, wakeInOrder } from './settle.js';
 import type { Transaction } from './transaction.js';
 
 const MANDATORY = 1;
@@ -155,7 +155,7 @@ export class Channel implements FrameSink {
 
   /** Consumers that were passed over try again: a limit they share was relaxed. */
   wakeConsumers(): void {
-    for (const consumer of this.consumers.values()) consumer.wake();
+    wakeInOrder(this.consumers.values());
     this.replyTo?.consumer.wake();
   }
 

@@ -47,6 +47,7 @@ export class ChannelConsumer extends DeliveryOwner implements Consumer {
   readonly prefetch: number;
   readonly timeoutMs: number | undefined;
   isWaiting = false;
+  waitingNumber = 0;
   /** A basic.deliver frame up to and including the consumer tag. */
   readonly framePrefix: ByteBlock;
   protected readonly deliveries: Deliveries;
@@ -85,7 +86,9 @@ export class ChannelConsumer extends DeliveryOwner implements Consumer {
   }
 
   override onSettled(): void {
-    if (this.isWaiting) this.wake();
+    // At the limit of their channel they wait for each other: whoever settles wakes all of them, in order.
+    if (this.isWaiting && !(this.deliveries.globalPrefetch !== 0 && this.queue.supportsGlobalPrefetch))
+      this.wake();
   }
 
   /** Joins the queue's rotation again if what kept it out is gone. */

@@ -46,6 +46,23 @@ export function giveBackAll(channel: Channel): void {
   if (channel.deliveries.globalPrefetch !== 0) channel.wakeConsumers();
 }
 
+/** Consumers that were passed over try again, of each queue the first that was passed over first (RabbitMQ). */
+export function wakeInOrder(consumers: Iterable<ChannelConsumer>): void {
+  let first: ChannelConsumer | undefined;
+  let all: ChannelConsumer[] | undefined;
+  for (const consumer of consumers) {
+    if (!consumer.isWaiting) continue;
+    if (first === undefined) {
+      first = consumer;
+    } else {
+      all ??= [first];
+      all.push(consumer);
+    }
+  }
+  if (all === undefined) return first?.wake();
+  for (const consumer of all.sort((a, b) => a.waitingNumber - b.waitingNumber)) consumer.wake();
+}
+
 /**
  * The channel goes, and its consumers have gone. RabbitMQ tells each queue once, which takes back together all that the
  * channel had of it, and goes on with the next consumer then: what waited is not delivered before what comes back.

@@ -26,6 +26,7 @@ export class FakeConsumer implements Consumer {
   readonly isExclusive: boolean;
   readonly noAck: boolean;
   isWaiting = false;
+  waitingNumber = 0;
   capacity: number;
   isCancelled = false;
   readonly unsettled: Delivery[] = [];

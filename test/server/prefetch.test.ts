@@ -136,6 +136,16 @@ describe('global prefetch', () => {
     await expectNothing();
   });
 
+  it('lets its consumers go on in the order in which it held them back', async () => {
+    await client.call(1, 'basic.qos', { prefetchCount: 1, global: true });
+    for (const consumerTag of ['a', 'b']) await client.call(1, 'basic.consume', { queue, consumerTag });
+    await publish(3);
+    expect((await client.delivery()).method.consumerTag).toBe('a');
+    await expectNothing();
+    client.send(1, 'basic.ack', { deliveryTag: 1 });
+    expect((await client.delivery()).method.consumerTag).toBe('b');
+  });
+
   it('is lifted by zero', async () => {
     await client.call(1, 'basic.qos', { prefetchCount: 1, global: true });
     await client.call(1, 'basic.consume', { queue });
